@@ -1,0 +1,94 @@
+"""The clusters that commands and tests can use: one interface, chosen by name and never by an ambient KUBECONFIG."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from storefront_dev import preflight
+from storefront_dev.errors import ClusterError, MachineError
+
+_CONTEXT = "context:"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a cluster says of itself: `nodes` maps names to ready or not, `lines` is for people."""
+
+    nodes: dict[str, bool] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def running(self) -> bool:
+        """Whether every node is ready."""
+        return bool(self.nodes) and all(self.nodes.values())
+
+
+class Cluster(Protocol):
+    """A Kubernetes cluster with real nodes.
+
+    What a kind of cluster cannot do raises ClusterError; what must not be done to somebody else's, RefusedError.
+    """
+
+    @property
+    def name(self) -> str:
+        """As `resolve` takes it."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """A file whose only context is this cluster's."""
+
+    @property
+    def disposable(self) -> bool:
+        """Whether it may be damaged: it was made by this repository, or DISPOSABLE=yes says so."""
+
+    def up(self) -> None:
+        """Return when every node is ready; does nothing to a cluster that is up."""
+
+    def down(self) -> None:
+        """Remove the cluster and leave nothing of it behind."""
+
+    def status(self) -> Status:
+        """What runs, and what it costs."""
+
+    def load_images(self, archives: Sequence[Path]) -> None:
+        """Make the images of docker or OCI archives available to pods on every node."""
+
+    def stop_node(self, name: str) -> None:
+        """Switch a node off, as by its power button."""
+
+    def start_node(self, name: str) -> None:
+        """Switch a node on again and return when it is ready."""
+
+    def url(self, host: str, tls: bool = False) -> str:
+        """Where this machine reaches the LoadBalancer Service that claims `host`."""
+
+
+def resolve(name: str | None = None) -> Cluster:
+    """The cluster of this name; of the one in the environment variable CLUSTER when None; else the embedded one.
+
+    Names: `embedded`, or `context:<name>` for a context of ~/.kube/config (or of the file in CLUSTER_KUBECONFIG).
+    Raises ClusterError for another name, and MachineError when nothing is named and this machine can carry no nodes.
+    """
+    # Imported here: each kind of cluster builds on this module.
+    from storefront_dev.context import ContextCluster
+    from storefront_dev.embedded import EmbeddedCluster
+
+    if name is None:
+        name = os.environ.get("CLUSTER") or None
+    if name is None:
+        # kind and simulated pods will follow here; what a machine can carry is asked before anything is started.
+        if lacks := preflight.can_carry_nodes():
+            raise MachineError(lacks)
+        name = "embedded"
+    if name == "embedded":
+        return EmbeddedCluster()
+    if name.startswith(_CONTEXT) and len(name) > len(_CONTEXT):
+        return ContextCluster(name.removeprefix(_CONTEXT))
+    raise ClusterError(f"CLUSTER is {name!r}; allowed: embedded, {_CONTEXT}<name of a kubeconfig context>")
+
+
+def declared_disposable() -> bool:
+    """Whether the person at the keyboard gave a cluster that is not ours up for destruction."""
+    return os.environ.get("DISPOSABLE") == "yes"

@@ -1,0 +1,119 @@
+"""Images in the stores of the nodes' containerds."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from storefront_dev import archives, folders, node_config, processes, waiting
+from storefront_dev.errors import ClusterError
+
+_NAMESPACE = "k8s.io"
+_RECORD = "storefront-images.json"
+
+
+def seed(contents: Sequence[Path], pause_image: str) -> Path:
+    """A store with the images of `contents` unpacked, kept in the cache: new nodes begin with a copy of it."""
+    digest = hashlib.sha256()
+    for archive in contents:
+        digest.update(json.dumps(archives.references(archive), sort_keys=True).encode())
+    folder = folders.cache() / "seed" / digest.hexdigest()[:20]
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                partial = folder.with_suffix(".partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                with serving(partial, pause_image) as socket:
+                    load(socket, partial, contents, unpack=True)
+                partial.rename(folder)
+    return folder
+
+
+def clone(source: Path, target: Path) -> None:
+    """Make `target` a store with what the stopped store `source` holds. Files are shared: none is ever changed in place,
+    but for the databases, which are copied."""
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    same = os.stat(source).st_dev == os.stat(target.parent).st_dev
+    subprocess.run(["cp", "-al" if same else "-a", source, partial], check=True)
+    for database in [*source.rglob("*.db"), source / _RECORD]:
+        copy = partial / database.relative_to(source)
+        copy.unlink()
+        shutil.copy2(database, copy)
+    partial.rename(target)
+
+
+def load(socket: Path, root: Path, contents: Sequence[Path], *, unpack: bool = False) -> list[str]:
+    """Import what is not there yet into the containerd that serves `socket` from `root`; returns the new references.
+
+    Without `unpack` an image is unpacked on a node when the first pod there uses it.
+    """
+    record = root / _RECORD
+    known: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
+    present = set(_ctr(socket, "images", "list", "--quiet").split())
+    new = []
+    for archive in contents:
+        held = archives.references(archive)
+        if all(known.get(name) == digest and name in present for name, digest in held.items()):
+            continue
+        _ctr(socket, "images", "import", *([] if unpack else ["--no-unpack"]), str(archive))
+        known.update(held)
+        # After each import: what a crash leaves recorded is there.
+        partial = record.with_suffix(".partial")
+        partial.write_text(json.dumps(known, indent=2))
+        partial.rename(record)
+        new += held
+    return new
+
+
+def load_everywhere(stores: Sequence[tuple[Path, Path]], contents: Sequence[Path]) -> list[list[str]]:
+    """`load` into several stores, given as pairs of socket and root, at once."""
+    with ThreadPoolExecutor(len(stores) or 1) as pool:
+        return list(pool.map(lambda store: load(*store, contents), stores))
+
+
+@contextlib.contextmanager
+def serving(root: Path, pause_image: str) -> Iterator[Path]:
+    """A containerd without a node around it, for as long as the context lasts; gives its socket."""
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="storefront-containerd-") as scratch:
+        folder = Path(scratch)
+        configuration = folder / "containerd.toml"
+        configuration.write_text(
+            node_config.containerd(
+                cni_programs=folder, cni_configuration=folder, pause_image=pause_image, root=str(root), state=scratch
+            )
+        )
+        log = folder / "containerd.log"
+        pid = processes.start(root, "containerd", ["containerd", "--config", configuration], log)
+        socket = folder / "containerd.sock"
+        try:
+            waiting.until(
+                lambda: socket.exists() or not processes.alive(pid),
+                "containerd answers",
+                seconds=20,
+                detail=lambda: processes.last_lines(log),
+            )
+            if not processes.alive(pid):
+                raise ClusterError(f"containerd ended\n{processes.last_lines(log)}")
+            yield socket
+        finally:
+            processes.kill([pid], signals=[(signal.SIGTERM, 5), (signal.SIGKILL, 5)])
+
+
+def _ctr(socket: Path, *arguments: str) -> str:
+    command = ["ctr", "--address", str(socket), "--namespace", _NAMESPACE, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ClusterError(f"`{' '.join(arguments)}` failed in containerd: {result.stderr.strip()}")
+    return result.stdout

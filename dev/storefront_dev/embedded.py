@@ -1,0 +1,263 @@
+"""The embedded cluster: a control plane and three nodes in three zones on this one machine."""
+
+import contextlib
+import datetime
+import fcntl
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lightkube import ApiError
+from lightkube.models.core_v1 import Taint
+from lightkube.resources.core_v1 import Node as NodeResource
+from lightkube.types import PatchType
+
+from storefront_dev import addons, cgroups, containerd, folders, network, preflight, processes, usage, waiting
+from storefront_dev.binaries import Binaries, binaries
+from storefront_dev.clusters import Status
+from storefront_dev.control_plane import ControlPlane
+from storefront_dev.errors import ClusterError, MachineError
+from storefront_dev.node import Machine
+from storefront_dev.progress import Progress
+from storefront_dev.topology import API_PORT, HOST_ADDRESS, HTTP_PORT, HTTPS_PORT, NODES, node
+
+_OUT_OF_SERVICE = Taint(key="node.kubernetes.io/out-of-service", value="nodeshutdown", effect="NoExecute")
+_SAMPLE_SECONDS = 5.0
+
+
+class EmbeddedCluster:
+    """The embedded cluster of this user. Every method may be called from any process; a lock keeps them apart."""
+
+    name = "embedded"
+    disposable = True
+
+    def __init__(self, folder: Path | None = None, progress: Progress | None = None) -> None:
+        self.folder = folder or folders.state() / "embedded"
+        self._progress = progress or Progress()
+        self._control_plane = ControlPlane(
+            self.folder / "control-plane", address=HOST_ADDRESS, port=API_PORT, nodes=True
+        )
+        self._machines = {each.name: Machine(each, self.folder / "nodes" / each.name) for each in NODES}
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self._control_plane.kubeconfig
+
+    def url(self, host: str, tls: bool = False) -> str:
+        return f"https://{host}:{HTTPS_PORT}" if tls else f"http://{host}:{HTTP_PORT}"
+
+    def up(self) -> None:
+        with self._lock():
+            preflight.prepare(self._progress)
+            programs = binaries(self._progress)
+            images = addons.images(programs)
+            seed = containerd.seed(images, addons.PAUSE_IMAGE)
+            # From here on everything is there that a start needs: this is what the budget is about.
+            began = time.monotonic()
+            self._restart_if_built_anew(programs)
+            self._require_ports()
+            network.create()
+            with ThreadPoolExecutor(1) as pool:
+                control_plane = pool.submit(self._control_plane.start, self._progress)
+                for machine in self._machines.values():
+                    machine.install(self._control_plane, programs, seed, addons.PAUSE_IMAGE)
+                control_plane.result()
+            self._progress("API server is ready")
+            off = [each for each in self._machines.values() if not each.on]
+            since = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+            for machine in off:
+                machine.start()
+            addons.apply(self.kubeconfig)
+            self._start_agent()
+            for machine in self._machines.values():
+                self._wait_node(machine, since if machine in off else None)
+            ready = time.monotonic() - began
+            self._progress(f"{len(self._machines)} nodes are ready ({ready:.1f} s of a budget of 15 s)")
+            waiting.until(
+                lambda: addons.dns_ready(self.kubeconfig, len(NODES)), "CoreDNS is ready on every node", seconds=60
+            )
+            self._progress(f"cluster is up; KUBECONFIG={self.kubeconfig}")
+
+    def down(self) -> None:
+        with self._lock():
+            pids = [pid for owner in self._owners() for found in processes.running(owner).values() for pid in found]
+            processes.kill(pids, signals=[(signal.SIGKILL, 10)])
+            network.remove()
+            for each in NODES:
+                cgroups.remove(each.cgroup)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if found := self.leftovers():
+                raise ClusterError("`cluster down` left behind:\n" + "\n".join(f"  - {each}" for each in found))
+            self._progress("cluster is down; nothing is left of it")
+
+    def leftovers(self) -> list[str]:
+        """What of the cluster is on this machine, one line each: nothing after `down`."""
+        found = [
+            f"process {pid} ({role})"
+            for owner in self._owners()
+            for role, pids in processes.running(owner).items()
+            for pid in pids
+        ]
+        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+        found += [f"mount {line.split()[4]}" for line in mounts if str(self.folder) in line]
+        found += network.leftovers()
+        found += [f"control group {path}" for each in NODES for path in cgroups.existing(each.cgroup)]
+        if self.folder.exists():
+            found.append(f"folder {self.folder}")
+        return found
+
+    def status(self) -> Status:
+        pids = usage.with_descendants(
+            pid for owner in self._owners() for found in processes.running(owner).values() for pid in found
+        )
+        if not pids:
+            return Status({}, ["the embedded cluster is down"])
+        lines = [f"{role}: running" for role in processes.running(self._control_plane.state_dir)]
+        ready = {}
+        if not self._control_plane.ready():
+            lines.append(f"the API server does not answer; see {self._control_plane.log('kube-apiserver')}")
+        else:
+            for each in NODES:
+                ready[each.name] = self._node_ready(each.name, None)
+                state = "ready" if ready[each.name] else "not ready" if self._machines[each.name].on else "off"
+                lines.append(f"{each.name} (zone {each.zone}, {each.address}): {state}")
+        share = usage.processor_percent(pids, _SAMPLE_SECONDS)
+        gibibytes = usage.memory(pids) / 2**30
+        lines.append(
+            f"costs {share:.1f} % of one core over {_SAMPLE_SECONDS:g} s and {gibibytes:.2f} GiB (PSS), pods included"
+        )
+        lines.append(f"KUBECONFIG={self.kubeconfig}")
+        return Status(ready, lines)
+
+    def load_images(self, archives: Sequence[Path]) -> None:
+        with self._lock():
+            began = time.monotonic()
+            if not all((machine.folder / "containerd").exists() for machine in self._machines.values()):
+                raise ClusterError("the embedded cluster is not up; start it with `storefront-dev cluster up`")
+            with contextlib.ExitStack() as stores:
+                served = [
+                    machine.store
+                    if machine.on
+                    else (
+                        stores.enter_context(containerd.serving(machine.store[1], addons.PAUSE_IMAGE)),
+                        machine.store[1],
+                    )
+                    for machine in self._machines.values()
+                ]
+                loaded = containerd.load_everywhere(served, archives)
+            new = sorted({name for names in loaded for name in names})
+            self._progress(
+                f"loaded {', '.join(new)} in {time.monotonic() - began:.1f} s" if new else "every image is loaded already"
+            )
+
+    def stop_node(self, name: str) -> None:
+        machine = self._machines[node(name).name]
+        with self._lock():
+            self._require_up()
+            began = time.monotonic()
+            machine.stop()
+            network.disconnect(machine.node)
+            # A cloud's controllers would see that the machine is off, and say so: it lets pods and volumes move.
+            self._set_out_of_service(name, True)
+            self._progress(f"{name} is off ({time.monotonic() - began:.1f} s)")
+
+    def start_node(self, name: str) -> None:
+        machine = self._machines[node(name).name]
+        with self._lock():
+            self._require_up()
+            began = time.monotonic()
+            since = None if machine.on else datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+            network.connect(machine.node)
+            machine.start()
+            self._wait_node(machine, since)
+            self._set_out_of_service(name, False)
+            self._progress(f"{name} is ready ({time.monotonic() - began:.1f} s)")
+
+    def _owners(self) -> list[Path]:
+        return [self._control_plane.state_dir, *(machine.folder for machine in self._machines.values())]
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the folder, which `down` removes.
+        with self.folder.with_suffix(".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._progress("another command is changing the cluster; waiting for it")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _restart_if_built_anew(self, programs: Binaries) -> None:
+        """Programs of another build are stopped; what they stored stays."""
+        record = self.folder / "build"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if record.exists() and record.read_text() != str(programs.folder):
+            self._progress("the programs were built anew: restarting the cluster")
+            for machine in self._machines.values():
+                machine.stop()
+            self._control_plane.stop()
+        record.write_text(str(programs.folder))
+
+    def _require_ports(self) -> None:
+        if "agent" in processes.running(self._control_plane.state_dir):
+            return
+        lacks = []
+        for port in (HTTP_PORT, HTTPS_PORT):
+            try:
+                socket.create_server(("127.0.0.1", port)).close()
+            except OSError as error:
+                lacks.append(f"port {port} on 127.0.0.1, where LoadBalancer Services appear: {error.strerror}")
+        if lacks:
+            raise MachineError(lacks)
+
+    def _require_up(self) -> None:
+        if not self._control_plane.kubeconfig.exists() or not self._control_plane.ready():
+            raise ClusterError("the embedded cluster is not up; start it with `storefront-dev cluster up`")
+
+    def _start_agent(self) -> None:
+        control_plane = self._control_plane
+        if "agent" in processes.running(control_plane.state_dir):
+            return
+        kubeconfig = control_plane.credentials("agent", user="storefront-dev:agent")
+        command = [sys.executable, "-m", "storefront_dev.agent", kubeconfig, self.folder / "nodes"]
+        processes.start(control_plane.state_dir, "agent", command, control_plane.log("agent"))
+
+    def _wait_node(self, machine: Machine, since: datetime.datetime | None) -> None:
+        waiting.until(
+            lambda: self._node_ready(machine.node.name, since),
+            f"{machine.node.name} is ready",
+            seconds=90,
+            detail=machine.last_lines,
+        )
+        if since is not None:
+            self._set_out_of_service(machine.node.name, False)
+
+    def _node_ready(self, name: str, since: datetime.datetime | None) -> bool:
+        """Whether the node is ready; with `since`, by what its kubelet said after that time.
+
+        The status of a machine that was just switched on is still the one it had before.
+        """
+        try:
+            status = addons.client(self.kubeconfig).get(NodeResource, name).status
+        except ApiError:
+            return False
+        for condition in (status.conditions if status else None) or []:
+            if condition.type == "Ready" and condition.status == "True":
+                heard = condition.lastHeartbeatTime
+                return since is None or (heard is not None and heard >= since)
+        return False
+
+    def _set_out_of_service(self, name: str, out: bool) -> None:
+        client = addons.client(self.kubeconfig)
+        spec = client.get(NodeResource, name).spec
+        before = (spec.taints if spec else None) or []
+        taints = [taint for taint in before if taint.key != _OUT_OF_SERVICE.key] + ([_OUT_OF_SERVICE] if out else [])
+        if taints != before:
+            patch = {"spec": {"taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints]}}
+            client.patch(NodeResource, name, patch, patch_type=PatchType.MERGE)

@@ -1,0 +1,276 @@
+"""The Storefront resource: what a platform team may say, and what it means when it says nothing.
+
+These models are the single source of the CRD (`api.crd`), of validation in the operator and the command line,
+and of the reference in the docs. A field that is left out takes the value of the chosen profile (`api.profiles`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
+
+from storefront_operator.api.quantities import Quantity
+
+HOST_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+MAX_NAME_LENGTH = 40
+
+HostName = Annotated[str, StringConstraints(max_length=253, pattern=HOST_PATTERN)]
+ObjectName = Annotated[str, StringConstraints(max_length=253, pattern=HOST_PATTERN)]
+EnvName = Annotated[str, StringConstraints(max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Replicas = Annotated[int, Field(ge=1, le=100)]
+
+
+class Model(BaseModel):
+    """Strict, camelCase, immutable."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, use_enum_values=False
+    )
+
+
+class Profile(StrEnum):
+    DEVELOPMENT = "Development"
+    PRODUCTION = "Production"
+
+
+class DeletionPolicy(StrEnum):
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class PullPolicy(StrEnum):
+    ALWAYS = "Always"
+    IF_NOT_PRESENT = "IfNotPresent"
+    NEVER = "Never"
+
+
+class TlsMode(StrEnum):
+    SELF_SIGNED = "SelfSigned"
+    SECRET = "Secret"  # noqa: S105 - the name of a mode
+
+
+class TolerationOperator(StrEnum):
+    EXISTS = "Exists"
+    EQUAL = "Equal"
+
+
+class TaintEffect(StrEnum):
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
+class ResourceAmounts(Model):
+    """Amounts of compute resources."""
+
+    cpu: Quantity | None = Field(None, description="CPU in cores, such as 500m or 2.")
+    memory: Quantity | None = Field(None, description="Memory in bytes, such as 256Mi or 2Gi.")
+
+
+class Resources(Model):
+    """Compute resources of each pod."""
+
+    requests: ResourceAmounts | None = Field(None, description="What is reserved for a pod.")
+    limits: ResourceAmounts | None = Field(
+        None, description="What a pod may use at most. Without a CPU limit it may use what is idle."
+    )
+
+
+class Toleration(Model):
+    """A taint that the pods tolerate; the same fields as a pod's toleration."""
+
+    key: str | None = Field(None, description="Taint key; empty with operator Exists matches every taint.")
+    operator: TolerationOperator | None = Field(None, description="Exists or Equal (default).")
+    value: str | None = Field(None, description="Taint value, with operator Equal.")
+    effect: TaintEffect | None = Field(None, description="Taint effect to match; empty matches all.")
+    toleration_seconds: int | None = Field(None, description="For NoExecute: seconds until a pod is evicted.")
+
+
+class EnvVar(Model):
+    """One environment variable."""
+
+    name: EnvName = Field(description="Name of the variable.")
+    value: str = Field("", description="Its value.")
+
+
+class Workload(Model):
+    """What every group of pods takes."""
+
+    resources: Resources | None = Field(None, description="Compute resources of each pod.")
+    node_selector: dict[str, str] | None = Field(None, description="Labels a node must have to run the pods.")
+    tolerations: list[Toleration] | None = Field(None, description="Taints the pods tolerate.")
+    priority_class_name: ObjectName | None = Field(None, description="PriorityClass of the pods.")
+    extra_env: list[EnvVar] | None = Field(
+        None,
+        description="Environment variables added to the main container; they win over the operator's own.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+
+
+class ScaledWorkload(Workload):
+    """A group of interchangeable pods."""
+
+    replicas: Replicas | None = Field(None, description="Number of pods. Default: the profile's.")
+
+
+class Tls(Model):
+    """Certificate of the public entry."""
+
+    mode: TlsMode | None = Field(
+        None,
+        description="SelfSigned (default): the operator makes a certificate. "
+        "Secret: use the one in `secretName`, for example from cert-manager.",
+    )
+    secret_name: ObjectName | None = Field(
+        None, description="A kubernetes.io/tls Secret in the namespace <name>-edge. Required in mode Secret."
+    )
+    redirect_http: bool | None = Field(
+        None, description="Answer plain HTTP with a redirect to HTTPS. Default: true."
+    )
+
+    @model_validator(mode="after")
+    def _secret_is_named(self) -> Tls:
+        if self.mode is TlsMode.SECRET and not self.secret_name:
+            raise ValueError("mode Secret needs secretName")
+        if self.mode is not TlsMode.SECRET and self.secret_name:
+            raise ValueError("secretName is only used in mode Secret")
+        return self
+
+
+class Ingress(ScaledWorkload):
+    """NGINX, the one public entry."""
+
+    annotations: dict[str, str] | None = Field(
+        None, description="Annotations of the LoadBalancer Service, for your cloud's load balancer."
+    )
+    load_balancer_class: str | None = Field(
+        None, description="loadBalancerClass of the Service. Cannot be changed later (Kubernetes' rule)."
+    )
+    load_balancer_source_ranges: list[str] | None = Field(
+        None, description="Client networks (CIDR) that may connect. Default: all."
+    )
+    tls: Tls | None = Field(None, description="Certificate of the public entry.")
+
+
+class WebApp(ScaledWorkload):
+    """A single-page web app, served by NGINX."""
+
+    shop_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] | None = Field(
+        None, description="Name shown in the header. Default: Storefront."
+    )
+
+
+class Frontends(Model):
+    """The web apps."""
+
+    customer: WebApp | None = Field(None, description="The shop that customers see.")
+
+
+class ProductService(ScaledWorkload):
+    """Catalogue, inventory and search."""
+
+    sample_catalogue: bool | None = Field(
+        None, description="Fill an empty catalogue with sample products. Default: false."
+    )
+
+
+class Services(Model):
+    """The microservices."""
+
+    product: ProductService | None = Field(None, description="Catalogue, inventory and search.")
+
+
+class Storage(Model):
+    """Volume of each store member."""
+
+    size: Quantity | None = Field(None, description="Size of each member's volume. Default: the profile's.")
+    storage_class_name: ObjectName | None = Field(
+        None, description="StorageClass of the volumes. Default: the cluster's default class."
+    )
+
+
+class Postgres(Workload):
+    """PostgreSQL with Patroni: one primary, the other members replicate synchronously."""
+
+    members: Annotated[int, Field(ge=1, le=9)] | None = Field(
+        None, description="Members of the cluster, the primary included. Default: 3."
+    )
+    storage: Storage | None = Field(None, description="Volume of each member.")
+    parameters: dict[str, str] | None = Field(
+        None, description="postgresql.conf settings that win over the operator's, such as work_mem: 16MB."
+    )
+
+
+class PullSecret(Model):
+    """Reference to an image pull secret."""
+
+    name: ObjectName = Field(description="Name of a kubernetes.io/dockerconfigjson Secret in each namespace.")
+
+
+class Images(Model):
+    """Where the images come from."""
+
+    registry: Annotated[str, StringConstraints(min_length=1, max_length=253)] | None = Field(
+        None,
+        description="Registry and path, such as registry.example.com/shop. Default: that of the operator's image.",
+    )
+    tag: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        None, description="Tag of all images. Default: the operator's version."
+    )
+    pull_policy: PullPolicy | None = Field(None, description="Default: IfNotPresent.")
+    pull_secrets: list[PullSecret] | None = Field(
+        None,
+        description="Pull secrets of all pods.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    overrides: dict[str, str] | None = Field(
+        None,
+        description="Full image reference per image, such as postgres: registry.example.com/pg:15.1. "
+        "Keys: nginx, postgres, product, web-customer.",
+    )
+
+    @model_validator(mode="after")
+    def _overrides_are_known(self) -> Images:
+        unknown = sorted(set(self.overrides or ()) - IMAGE_NAMES)
+        if unknown:
+            raise ValueError(
+                f"overrides: unknown image {unknown[0]!r}; allowed: {', '.join(sorted(IMAGE_NAMES))}"
+            )
+        return self
+
+
+IMAGE_NAMES = frozenset({"nginx", "postgres", "product", "web-customer"})
+"""Images that a Storefront runs; `storefront-dev images` builds them under these names."""
+
+
+class StorefrontSpec(Model):
+    """The platform you want."""
+
+    domain: HostName = Field(description="Host name of the shop, such as shop.example.com.")
+    profile: Profile | None = Field(
+        None,
+        description="Replica counts and sizes of everything not set below: Production (default) or Development.",
+    )
+    paused: bool | None = Field(
+        None,
+        description="Stop reconciling: the operator changes nothing until this is false. Default: false.",
+    )
+    deletion_policy: DeletionPolicy | None = Field(
+        None,
+        description="What happens to the data when this Storefront is deleted. Retain (default): the data "
+        "namespace with its volumes and credentials stays and a Storefront of the same name finds it again. "
+        "Delete: it is deleted too.",
+    )
+    images: Images | None = Field(None, description="Where the images come from.")
+    ingress: Ingress | None = Field(None, description="NGINX, the one public entry.")
+    frontends: Frontends | None = Field(None, description="The web apps.")
+    services: Services | None = Field(None, description="The microservices.")
+    postgres: Postgres | None = Field(None, description="Relational data of all services.")
+
+    def dumped(self) -> dict[str, Any]:
+        """What was set, as plain camelCase data."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,53 @@
+"""The parts of the platform. To add one, add a module here, a folder in templates/, and a line below."""
+
+from collections.abc import Sequence
+
+from storefront_operator.api import Storefront
+from storefront_operator.components.base import Component, GeneratedSecret, Health, OnceJob, Reason
+from storefront_operator.components.common import common_context
+from storefront_operator.components.customer_web import CustomerWeb
+from storefront_operator.components.ingress import Ingress
+from storefront_operator.components.namespaces import Namespaces
+from storefront_operator.components.postgres import Postgres
+from storefront_operator.components.product import Product
+from storefront_operator.objects import Manifest, Observed
+from storefront_operator.rendering import finish, render_folder
+from storefront_operator.rendering.finish import add_config_hashes
+
+__all__ = [
+    "COMPONENTS",
+    "NAMESPACES",
+    "Component",
+    "GeneratedSecret",
+    "Health",
+    "OnceJob",
+    "Reason",
+    "render_component",
+    "render_storefront",
+]
+
+NAMESPACES = Namespaces()
+
+COMPONENTS: Sequence[Component] = (NAMESPACES, Postgres(), Product(), CustomerWeb(), Ingress())
+"""In the order in which people read about them in the status."""
+
+
+def render_component(component: Component, storefront: Storefront, observed: Observed) -> list[Manifest]:
+    """The objects of one component, labelled and owned."""
+    context = {
+        **common_context(storefront, component.name),
+        **component.context(storefront, observed),
+    }
+    return finish(storefront, component.name, render_folder(component.name, context))
+
+
+def render_storefront(storefront: Storefront, observed: Observed) -> list[Manifest]:
+    """Every object a Storefront wants, given what is observed of the cluster. Pure.
+
+    The generated Secrets must be in `observed`; they are not part of the result.
+    """
+    manifests = [
+        manifest for component in COMPONENTS for manifest in render_component(component, storefront, observed)
+    ]
+    add_config_hashes(manifests)
+    return manifests

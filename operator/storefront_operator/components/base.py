@@ -1,0 +1,102 @@
+"""What a component is: a module that says which objects it wants and how healthy they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from storefront_operator.api import Storefront
+from storefront_operator.objects import Observed
+
+
+class Reason(StrEnum):
+    """Reasons of conditions; each has an entry in docs/conditions.md."""
+
+    AS_DESIRED = "AsDesired"
+    PROVISIONING = "Provisioning"
+    ROLLING_OUT = "RollingOut"
+    MIGRATING = "Migrating"
+    DEGRADED = "Degraded"
+    UNAVAILABLE = "Unavailable"
+    POD_FAILING = "PodFailing"
+    ADDRESS_PENDING = "AddressPending"
+    JOB_FAILED = "JobFailed"
+    FAILING_OVER = "FailingOver"
+    APPLY_FAILED = "ApplyFailed"
+    INVALID_SPEC = "InvalidSpec"
+    NAMESPACE_CONFLICT = "NamespaceConflict"
+    DELETING = "Deleting"
+    PAUSED = "Paused"
+
+
+@dataclass(frozen=True)
+class Health:
+    """Judgement of one component.
+
+    `ready` means it does its job. `progressing` means the operator or Kubernetes is still changing it.
+    """
+
+    ready: bool
+    reason: Reason
+    message: str
+    progressing: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GeneratedSecret:
+    """A Secret whose values are made once: kept for ever in the data namespace, or until its inputs change.
+
+    `fixed` are plain values, `random` names of values to generate, `hosts` (when given) asks for a self-signed
+    TLS certificate for these names as `tls.crt` and `tls.key`.
+    """
+
+    namespace: str
+    name: str
+    component: str
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    random: Sequence[str] = ()
+    hosts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class OnceJob:
+    """Work that a Job does once per `version`; it leaves the cluster when the status records its success."""
+
+    name: str
+    version: str
+    namespace: str
+
+    @property
+    def object_name(self) -> str:
+        """Name of the Job object."""
+        return f"{self.name}-{self.version[:8]}"
+
+    def is_done(self, storefront: Storefront) -> bool:
+        """Whether the status records that this version of the work has succeeded."""
+        return storefront.completed_jobs.get(self.name) == self.version
+
+
+class Component(Protocol):
+    """One part of the platform. Its templates are the folder of the same name."""
+
+    name: str
+    condition: str
+
+    def secrets(self, storefront: Storefront) -> Sequence[GeneratedSecret]:
+        """Secrets to generate before anything is rendered."""
+        ...
+
+    def jobs(self, storefront: Storefront, observed: Observed) -> Sequence[OnceJob]:
+        """Once-only work, done or not."""
+        ...
+
+    def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
+        """What the templates may use besides the common context."""
+        ...
+
+    def health(self, storefront: Storefront, observed: Observed) -> Health:
+        """Judge the live children."""
+        ...

@@ -1,0 +1,114 @@
+"""PostgreSQL with Patroni: elections are Patroni's, this component renders and judges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from storefront_operator.api import Storefront
+from storefront_operator.components.base import GeneratedSecret, Health, OnceJob, Reason
+from storefront_operator.components.common import image_reference, merged_env
+from storefront_operator.components.workloads import job_health, workload_health, worst
+from storefront_operator.objects import Child, Observed, fingerprint
+
+DATABASES = ("product",)
+"""Services with a database of their own; role and database carry the service's name."""
+
+PROVISION_JOB = "postgres-provision"
+
+
+class Postgres:
+    """The relational store of all services."""
+
+    name = "postgres"
+    condition = "PostgresReady"
+
+    def secrets(self, storefront: Storefront) -> Sequence[GeneratedSecret]:
+        namespace = storefront.namespace("data")
+        users = {
+            "postgres-superuser": "postgres",
+            "postgres-replication": "replicator",
+            **{database_secret(service): service for service in DATABASES},
+        }
+        return [
+            GeneratedSecret(namespace, name, self.name, {"username": user}, ("password",))
+            for name, user in users.items()
+        ]
+
+    def jobs(self, storefront: Storefront, observed: Observed) -> Sequence[OnceJob]:
+        version = fingerprint(
+            {
+                "data": data_identity(storefront, observed),
+                "credentials": {
+                    service: dict(
+                        observed.secret_data(storefront.namespace("data"), database_secret(service)) or {}
+                    )
+                    for service in DATABASES
+                },
+            }
+        )
+        return (OnceJob(PROVISION_JOB, version, storefront.namespace("data")),)
+
+    def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
+        spec = storefront.spec["postgres"]
+        (job,) = self.jobs(storefront, observed)
+        return {
+            "workload": spec,
+            "members": spec["members"],
+            "storage": spec["storage"],
+            "parameters": spec["parameters"],
+            "image": image_reference(storefront, "postgres"),
+            "env": merged_env({}, spec),
+            "databases": {service: database_secret(service) for service in DATABASES},
+            "provision_job": None if job.is_done(storefront) else job.object_name,
+        }
+
+    def health(self, storefront: Storefront, observed: Observed) -> Health:
+        namespace = storefront.namespace("data")
+        members = workload_health(observed, "StatefulSet", namespace, "postgres")
+        primaries = [pod for pod in _members(observed, namespace) if _is_live_primary(pod)]
+        facts = {**members.facts, **({"primary": primaries[0].key.name} if primaries else {})}
+        if not primaries and observed.get("StatefulSet", namespace, "postgres") is not None:
+            if job_health(storefront, observed, self.jobs(storefront, observed)):
+                message = "the cluster is starting: no member is primary yet"
+                first_start = members if members.reason is Reason.POD_FAILING else None
+                reason = Reason.PROVISIONING
+                if first_start:
+                    reason, message = first_start.reason, first_start.message
+                return Health(False, reason, message, True, facts)
+            return Health(
+                False,
+                Reason.FAILING_OVER,
+                "no ready member is primary; Patroni elects one within 25 s of losing a node. "
+                f"If this lasts, read the logs of the pods postgres-* in {namespace}",
+                True,
+                facts,
+            )
+        judged = worst(members, job_health(storefront, observed, self.jobs(storefront, observed)))
+        message = judged.message
+        if judged.reason is Reason.AS_DESIRED and primaries:
+            message = f"{message}, primary {primaries[0].key.name}"
+        return Health(judged.ready, judged.reason, message, judged.progressing, facts)
+
+
+def database_secret(service: str) -> str:
+    """Name of the generated Secret with a service's database role."""
+    return f"postgres-{service}"
+
+
+def data_identity(storefront: Storefront, observed: Observed) -> str:
+    """What changes when the data namespace is lost and made anew, so that once-only Jobs run again."""
+    namespace = observed.get("Namespace", "", storefront.namespace("data"))
+    return namespace.uid if namespace else ""
+
+
+def _members(observed: Observed, namespace: str) -> list[Child]:
+    return [
+        pod
+        for pod in observed.of_kind("Pod", namespace)
+        if pod.labels.get("app.kubernetes.io/name") == "postgres"
+    ]
+
+
+def _is_live_primary(pod: Child) -> bool:
+    return pod.labels.get("role") == "primary" and bool(pod.facts.get("ready")) and not pod.deleting

@@ -1,0 +1,1 @@
+"""Observe, render, plan, apply, prune, report: what makes the cluster match a Storefront."""

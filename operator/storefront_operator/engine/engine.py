@@ -1,0 +1,151 @@
+"""The engine: a view of the cluster, a queue of Storefronts, and workers that run passes."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import random
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from storefront_operator.client import ApiError, ApiUnavailableError, Client
+from storefront_operator.components import Reason
+from storefront_operator.engine import conditions, metrics
+from storefront_operator.engine.apply import Applier
+from storefront_operator.engine.conditions import Verdict
+from storefront_operator.engine.queue import Queue
+from storefront_operator.engine.reconcile import PassFailedError, Reconciler
+from storefront_operator.engine.teardown import tear_down
+from storefront_operator.engine.view import View
+
+log = structlog.get_logger()
+
+_WORKERS = 8
+_SETTLE = 0.05  # seconds; one change of a child rarely comes alone
+_RESYNC = 600.0  # seconds; everything is driven by events, this is a safety net
+
+Resource = Mapping[str, Any]
+
+
+class Engine:
+    """What the handlers talk to: they tell it about Storefronts, it does the rest."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._queue = Queue()
+        self.view = View(client, lambda name: self._queue.add_after(name, _SETTLE))
+        self._applier = Applier(client, self.view)
+        self._reconciler = Reconciler(client, self.view, self._applier)
+        self._resources: dict[str, Resource] = {}
+        self._gone: dict[str, asyncio.Event] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.view.run())
+            await self.view.synced()
+            log.info("caches are filled")
+            for _ in range(_WORKERS):
+                group.create_task(self._work())
+
+    def seen(self, resource: Resource) -> None:
+        """A Storefront is there, or has changed."""
+        name = resource["metadata"]["name"]
+        before = self._resources.get(name)
+        self._resources[name] = resource
+        if before is None or _what_matters(before) != _what_matters(resource):
+            self._queue.add(name)
+
+    def gone(self, name: str) -> None:
+        """A Storefront has left the cluster."""
+        self._resources.pop(name, None)
+        self._queue.forget(name)
+        self._reconciler.forget(name)
+        self._count()
+
+    async def torn_down(self, resource: Resource) -> None:
+        """Take down a Storefront that is being deleted; returns when nothing is left to wait for."""
+        name = resource["metadata"]["name"]
+        event = self._gone.setdefault(name, asyncio.Event())
+        self.seen(resource)
+        self._queue.add(name)
+        try:
+            await event.wait()
+        finally:
+            self._gone.pop(name, None)
+
+    async def _work(self) -> None:
+        while True:
+            name = await self._queue.get()
+            try:
+                await self._pass(name)
+            finally:
+                self._queue.done(name)
+
+    async def _pass(self, name: str) -> None:
+        resource = self._resources.get(name)
+        if resource is None:
+            return
+        metadata = resource["metadata"]
+        started = time.monotonic()
+        try:
+            if "deletionTimestamp" in metadata:
+                await self._tear_down(name, resource)
+            elif metadata.get("finalizers"):
+                # Without the finalizer a deletion could go by unseen; its arrival is the next event.
+                if await self._reconciler.reconcile(resource):
+                    self._queue.add(name)
+                else:
+                    self._queue.add_after(name, _RESYNC * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        except (ApiError, ApiUnavailableError, PassFailedError) as error:
+            metrics.PASSES.labels(outcome="failed").inc()
+            delay = self._queue.retry(name, at_least=getattr(error, "retry_after", None) or 0.0)
+            log.warning("pass failed", storefront=name, error=str(error), retry_in=round(delay, 1))
+        except Exception:
+            metrics.PASSES.labels(outcome="error").inc()
+            delay = self._queue.retry(name)
+            log.exception("pass broke; this is a bug", storefront=name, retry_in=round(delay, 1))
+        else:
+            metrics.PASSES.labels(outcome="ok").inc()
+            self._queue.succeeded(name)
+        metrics.PASS_SECONDS.observe(time.monotonic() - started)
+        self._count()
+
+    async def _tear_down(self, name: str, resource: Resource) -> None:
+        waiting = await tear_down(self._client, self.view, self._applier, resource)
+        if waiting is None:
+            log.info("torn down", storefront=name)
+            event = self._gone.get(name)
+            if event is not None:
+                event.set()
+            return
+        verdict = Verdict(Reason.DELETING, waiting, "Deleting")
+        status = self._reconciler.status_of(resource)
+        now = datetime.datetime.now(datetime.UTC)
+        generation = resource["metadata"]["generation"]
+        await self._reconciler.write_status(
+            resource, conditions.kept_status(status, generation, verdict, now)
+        )
+        self._queue.add_after(name, _RESYNC)
+
+    def _count(self) -> None:
+        counts = {"True": 0, "False": 0, "Unknown": 0}
+        for resource in self._resources.values():
+            ready = conditions.ready_condition(self._reconciler.status_of(resource))
+            counts[ready["status"] if ready else "Unknown"] += 1
+        for status, count in counts.items():
+            metrics.STOREFRONTS.labels(ready=status).set(count)
+
+
+def _what_matters(resource: Resource) -> tuple[Any, ...]:
+    """The part of a Storefront whose change asks for a pass: not its status, which is our own writing."""
+    metadata = resource["metadata"]
+    return (
+        metadata["uid"],
+        metadata["generation"],
+        metadata.get("deletionTimestamp"),
+        tuple(metadata.get("finalizers", ())),
+    )

@@ -1,0 +1,107 @@
+"""From a live object to the few facts that are kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from storefront_operator.objects import Child, ChildKey, Manifest
+from storefront_operator.objects.fingerprint import owned_fingerprint
+from storefront_operator.objects.labels import DESIRED_HASH, GENERATED, INPUTS_HASH
+
+Facts = dict[str, Any]
+
+
+def project(kind: str, live: Manifest) -> Child:
+    """The projection of a live object; items of a List carry no kind of their own, so it is given."""
+    metadata = live["metadata"]
+    annotations = metadata.get("annotations", {})
+    facts = _FACTS[kind](live) if kind in _FACTS else {}
+    return Child(
+        key=ChildKey(kind, metadata.get("namespace", ""), metadata["name"]),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        labels=metadata.get("labels", {}),
+        desired_hash=annotations.get(DESIRED_HASH, ""),
+        owned_hash=owned_fingerprint(live),
+        deleting="deletionTimestamp" in metadata,
+        facts=facts,
+    )
+
+
+def _workload(live: Manifest) -> Facts:
+    spec, status = live["spec"], live.get("status", {})
+    return {
+        "replicas": spec.get("replicas", 1),
+        "total": status.get("replicas", 0),
+        "updated": status.get("updatedReplicas", 0),
+        "ready": status.get("readyReplicas", 0),
+        "generation": live["metadata"]["generation"],
+        "observedGeneration": status.get("observedGeneration", 0),
+        "image": spec["template"]["spec"]["containers"][0]["image"],
+    }
+
+
+def _job(live: Manifest) -> Facts:
+    status = live.get("status", {})
+    failed = [c for c in status.get("conditions", ()) if c["type"] == "Failed" and c["status"] == "True"]
+    return {
+        "succeeded": status.get("succeeded", 0),
+        "failed": (failed[0].get("message") or failed[0].get("reason")) if failed else "",
+    }
+
+
+def _pod(live: Manifest) -> Facts:
+    status = live.get("status", {})
+    conditions = {c["type"]: c for c in status.get("conditions", ())}
+    scheduled = conditions.get("PodScheduled", {})
+    unschedulable = scheduled.get("message", "") if scheduled.get("reason") == "Unschedulable" else ""
+    return {
+        "phase": status.get("phase", ""),
+        "reason": status.get("message") or status.get("reason", ""),
+        "ready": conditions.get("Ready", {}).get("status") == "True",
+        "unschedulable": unschedulable,
+        "node": live["spec"].get("nodeName", ""),
+        "containers": [
+            _container(container)
+            for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
+        ],
+    }
+
+
+def _container(status: Mapping[str, Any]) -> Facts:
+    waiting = status.get("state", {}).get("waiting", {})
+    terminated = status.get("lastState", {}).get("terminated", {})
+    return {
+        "name": status["name"],
+        "restarts": status.get("restartCount", 0),
+        "waiting": waiting.get("reason", ""),
+        "message": waiting.get("message", "")[:200],
+        "exitCode": terminated.get("exitCode"),
+    }
+
+
+def _service(live: Manifest) -> Facts:
+    ingress = live.get("status", {}).get("loadBalancer", {}).get("ingress", ())
+    return {"addresses": [entry.get("ip") or entry.get("hostname") for entry in ingress]}
+
+
+def _secret(live: Manifest) -> Facts:
+    """Only what the operator generated itself is remembered; no other secret's content."""
+    metadata = live["metadata"]
+    if GENERATED not in metadata.get("labels", {}):
+        return {}
+    return {
+        "data": live.get("data", {}),
+        "inputs": metadata.get("annotations", {}).get(INPUTS_HASH, ""),
+    }
+
+
+_FACTS: dict[str, Callable[[Manifest], Facts]] = {
+    "Deployment": _workload,
+    "StatefulSet": _workload,
+    "Job": _job,
+    "Pod": _pod,
+    "Service": _service,
+    "Secret": _secret,
+}

@@ -1,0 +1,91 @@
+"""Which Storefront is reconciled next: one pass at a time each, all of them in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+
+from storefront_operator.engine import metrics
+
+_BASE_BACKOFF = 0.5
+_MAX_BACKOFF = 60.0
+
+
+class Queue:
+    """Keys that wait for a worker. A key is in line at most once, and never with two workers at a time.
+
+    First in, first out over all keys, so a busy or failing Storefront cannot starve another.
+    """
+
+    def __init__(self) -> None:
+        self._line: deque[str] = deque()
+        self._waiting: set[str] = set()
+        self._running: set[str] = set()
+        self._again: set[str] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._failures: dict[str, int] = {}
+        self._available = asyncio.Event()
+
+    def add(self, key: str) -> None:
+        """Put a key in line now; while it is being worked on, once more afterwards."""
+        if key in self._running:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._line.append(key)
+            self._available.set()
+            metrics.QUEUE_DEPTH.set(len(self._line))
+
+    def add_after(self, key: str, seconds: float) -> None:
+        """Put a key in line after a delay; an earlier appointment stays, a later one is replaced."""
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= loop.time() + seconds:
+                return
+            timer.cancel()
+        self._timers[key] = loop.call_later(seconds, self._due, key)
+
+    def retry(self, key: str, at_least: float = 0.0) -> float:
+        """Put a key in line after an exponential, jittered delay; returns the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = min(_MAX_BACKOFF, _BASE_BACKOFF * 2**failures) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        delay = max(delay, at_least)
+        self.add_after(key, delay)
+        return delay
+
+    def succeeded(self, key: str) -> None:
+        """Forget the failures of a key."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> str:
+        """The next key; `done` must be called with it."""
+        while not self._line:
+            self._available.clear()
+            await self._available.wait()
+        key = self._line.popleft()
+        self._waiting.discard(key)
+        self._running.add(key)
+        metrics.QUEUE_DEPTH.set(len(self._line))
+        return key
+
+    def done(self, key: str) -> None:
+        """A worker has finished with a key."""
+        self._running.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    def forget(self, key: str) -> None:
+        """Drop a key that no longer exists."""
+        self._failures.pop(key, None)
+        self._again.discard(key)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _due(self, key: str) -> None:
+        self._timers.pop(key, None)
+        self.add(key)

@@ -1,0 +1,222 @@
+"""One pass: make the cluster match one Storefront and say how it stands."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from storefront_operator.api import InvalidStorefrontError, Storefront, parse_storefront
+from storefront_operator.client import ApiError, Client
+from storefront_operator.client.resources import STOREFRONTS
+from storefront_operator.components import (
+    COMPONENTS,
+    NAMESPACES,
+    Reason,
+    render_component,
+    render_storefront,
+)
+from storefront_operator.engine import conditions, metrics
+from storefront_operator.engine.apply import Applier, NamespaceConflictError, Outcome
+from storefront_operator.engine.conditions import Status, Verdict
+from storefront_operator.engine.credentials import ensure_credentials, lacks_credentials
+from storefront_operator.engine.events import post_event
+from storefront_operator.engine.plan import Why, make_plan
+from storefront_operator.engine.view import View
+from storefront_operator.objects import Observed
+
+log = structlog.get_logger()
+
+CONFLICT_RETRY = 15.0
+"""Seconds until a foreign namespace is looked at again; the informers do not see it."""
+
+
+class PassFailedError(Exception):
+    """Some objects could not be written; the pass is to be tried again after at least `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Reconciler:
+    """Runs passes. It keeps nothing that a restart could lose but the memory of its own last writes."""
+
+    def __init__(self, client: Client, view: View, applier: Applier) -> None:
+        self._client = client
+        self._view = view
+        self._applier = applier
+        self._statuses: dict[str, tuple[str, Status]] = {}
+
+    async def reconcile(self, resource: Mapping[str, Any]) -> bool:
+        """Run one pass over a Storefront as it came from the API; True when another one is due at once.
+
+        Raises `PassFailedError`, `ApiError` or `ApiUnavailableError` when it is to be tried again.
+        """
+        name, generation = resource["metadata"]["name"], resource["metadata"]["generation"]
+        status = self.status_of(resource)
+        if not status.get("conditions"):
+            status = conditions.first_status(generation, _now())
+            await self.write_status(resource, status)
+        try:
+            storefront = parse_storefront({**resource, "status": status})
+        except InvalidStorefrontError as error:
+            message = f"{error}. The last valid state is kept; correct the spec"
+            verdict = Verdict(Reason.INVALID_SPEC, message, "Stalled", stalled=True)
+            await self.write_status(resource, conditions.kept_status(status, generation, verdict, _now()))
+            return False
+        if storefront.spec["paused"]:
+            verdict = Verdict(
+                Reason.PAUSED, "spec.paused is true: nothing is changed", "Paused", ready="Unknown"
+            )
+            await self.write_status(resource, conditions.kept_status(status, generation, verdict, _now()))
+            return False
+        started = time.monotonic()
+        outcome = await self._converge(storefront)
+        again = await self._report(resource, storefront, status, outcome)
+        await self._tell_drift(storefront, outcome)
+        _log_pass(storefront, outcome, time.monotonic() - started)
+        if outcome.failures:
+            worst = outcome.failures[0]
+            raise PassFailedError(
+                str(worst),
+                CONFLICT_RETRY
+                if isinstance(worst.error, NamespaceConflictError)
+                else max(failure.retry_after for failure in outcome.failures),
+            )
+        return again
+
+    def status_of(self, resource: Mapping[str, Any]) -> Status:
+        """The last status: what was written last may be newer than what the watch has brought."""
+        metadata = resource["metadata"]
+        uid, written = self._statuses.get(metadata["name"], ("", {}))
+        return written if uid == metadata["uid"] else (resource.get("status") or {})
+
+    async def write_status(self, resource: Mapping[str, Any], status: Status) -> None:
+        """Write a status when it differs from the last one; tell about a change of Ready."""
+        metadata = resource["metadata"]
+        before = self.status_of(resource)
+        if status == before:
+            return
+        # In a merge patch a key is only removed by null.
+        removed = {
+            section: dict.fromkeys(set(before.get(section) or ()) - set(status.get(section) or ()))
+            for section in ("endpoints", "components", "completedJobs")
+        }
+        patch = {
+            **status,
+            **{section: {**(status.get(section) or {}), **gone} for section, gone in removed.items()},
+        }
+        await self._client.patch_status(STOREFRONTS, metadata["name"], patch)
+        self._statuses[metadata["name"]] = (metadata["uid"], status)
+        old, new = conditions.ready_condition(before), conditions.ready_condition(status)
+        if new and (old is None or (old["status"], old["reason"]) != (new["status"], new["reason"])):
+            await post_event(
+                self._client,
+                metadata["name"],
+                metadata["uid"],
+                reason=new["reason"] if new["status"] != "True" else "Ready",
+                message=new["message"],
+                warning=new["status"] == "False" and new["reason"] not in ("Provisioning", "Migrating"),
+            )
+
+    def forget(self, name: str) -> None:
+        """Drop what is remembered of a Storefront that is gone."""
+        self._statuses.pop(name, None)
+        self._applier.forget(name)
+
+    async def _converge(self, storefront: Storefront) -> Outcome:
+        observed = self._view.observe(storefront.name)
+        applied = self._applier.applied.get(storefront.name, {})
+        if lacks_credentials(storefront, observed):
+            namespaces = make_plan(render_component(NAMESPACES, storefront, observed), observed, applied)
+            outcome = await self._applier.execute(storefront.name, replace(namespaces, prune=()))
+            observed = self._view.observe(storefront.name)
+            if outcome.failures:
+                return outcome
+            if not await ensure_credentials(self._client, self._view, storefront, observed):
+                return replace(outcome, complete=False)
+            observed = self._view.observe(storefront.name)
+            applied = self._applier.applied.get(storefront.name, {})
+        desired = render_storefront(storefront, observed)
+        return await self._applier.execute(storefront.name, make_plan(desired, observed, applied))
+
+    async def _report(
+        self, resource: Mapping[str, Any], storefront: Storefront, status: Status, outcome: Outcome
+    ) -> bool:
+        """Write the status; True when a once-only Job was found done, which changes what is desired."""
+        observed = self._view.observe(storefront.name)
+        done = {**storefront.completed_jobs, **_succeeded_jobs(storefront, observed)}
+        judged = replace(storefront, status={**status, "completedJobs": done})
+        healths = {c.name: (c.condition, c.health(judged, observed)) for c in COMPONENTS}
+        new = conditions.build_status(
+            status,
+            storefront.generation,
+            healths,
+            _verdict(outcome, status, storefront.generation),
+            conditions.endpoints_of(storefront),
+            done,
+            _now(),
+        )
+        await self.write_status(resource, new)
+        return done != storefront.completed_jobs
+
+    async def _tell_drift(self, storefront: Storefront, outcome: Outcome) -> None:
+        for write in outcome.written:
+            if write.why is Why.DRIFT:
+                metrics.DRIFT_REPAIRS.labels(kind=write.key.kind).inc()
+                await post_event(
+                    self._client,
+                    storefront.name,
+                    storefront.uid,
+                    reason="DriftReverted",
+                    message=f"{write.key} was changed or deleted by somebody else; it is as desired again",
+                    warning=False,
+                )
+
+
+def _verdict(outcome: Outcome, status: Status, generation: int) -> Verdict | None:
+    """What the failures of a pass mean for the whole."""
+    if not outcome.failures:
+        return None
+    failure = outcome.failures[0]
+    if isinstance(failure.error, NamespaceConflictError):
+        return Verdict(Reason.NAMESPACE_CONFLICT, str(failure.error), "Stalled", stalled=True)
+    if isinstance(failure.error, ApiError) and failure.error.is_permanent:
+        message = f"{failure}. It is tried again, but most likely the spec has to change"
+        return Verdict(Reason.APPLY_FAILED, message, "Stalled", stalled=True)
+    # What is healthy stays Ready over a passing error, unless the spec it is asked to follow is a new one.
+    ready = None if status.get("observedGeneration") == generation else "False"
+    return Verdict(Reason.APPLY_FAILED, f"{failure}. It is tried again", "Updating", ready=ready)
+
+
+def _succeeded_jobs(storefront: Storefront, observed: Observed) -> dict[str, str]:
+    succeeded = {}
+    for component in COMPONENTS:
+        for job in component.jobs(storefront, observed):
+            child = observed.get("Job", job.namespace, job.object_name)
+            if child is not None and child.facts["succeeded"]:
+                succeeded[job.name] = job.version
+    return succeeded
+
+
+def _log_pass(storefront: Storefront, outcome: Outcome, seconds: float) -> None:
+    changed = [f"{write.why} {write.key}" for write in outcome.written]
+    changed += [f"pruned {child.key}" for child in outcome.pruned]
+    if changed or outcome.failures:
+        log.info(
+            "pass",
+            storefront=storefront.name,
+            generation=storefront.generation,
+            changed=changed,
+            failed=[str(failure) for failure in outcome.failures],
+            seconds=round(seconds, 3),
+        )
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,67 @@
+"""All informers together: the operator's view of every child object."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from storefront_operator.client import CHILD_RESOURCES, Client
+from storefront_operator.client.resources import CLAIMS, PODS
+from storefront_operator.engine import metrics
+from storefront_operator.engine.informer import Informer
+from storefront_operator.objects import Child, Manifest, Observed
+from storefront_operator.objects.labels import FIELD_MANAGER, MANAGED_BY, STOREFRONT
+
+
+class View:
+    """Caches of every child kind. `on_change(name)` is called when a child of that Storefront has changed."""
+
+    def __init__(self, client: Client, on_change: Callable[[str], None]) -> None:
+        self._notify = on_change
+        managed = f"{MANAGED_BY}={FIELD_MANAGER}"
+        selectors = dict.fromkeys(CHILD_RESOURCES, managed)
+        # Pods and claims are made by Kubernetes' controllers from our templates.
+        selectors |= {PODS: STOREFRONT, CLAIMS: STOREFRONT}
+        self.informers = {
+            resource.kind: Informer(client, resource, selector, self._changed)
+            for resource, selector in selectors.items()
+        }
+
+    async def run(self) -> None:
+        """Keep all caches up to date until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for informer in self.informers.values():
+                group.create_task(informer.run())
+
+    async def synced(self) -> None:
+        """Wait until every kind has been listed."""
+        for informer in self.informers.values():
+            await informer.synced.wait()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether every kind has been listed at least once."""
+        return all(informer.synced.is_set() for informer in self.informers.values())
+
+    def observe(self, storefront: str) -> Observed:
+        """The children of one Storefront as they are known now."""
+        children = {}
+        for informer in self.informers.values():
+            children.update(informer.of_storefront(storefront))
+        return Observed(children)
+
+    def learn(self, live: Manifest) -> Child:
+        """Take the answer to an own write into the cache."""
+        return self.informers[live["kind"]].learn(live)
+
+    def export_ages(self) -> None:
+        """Write the age of each watch to the metrics."""
+        now = time.monotonic()
+        for kind, informer in self.informers.items():
+            metrics.WATCH_AGE.labels(kind=kind).set(now - informer.last_event)
+
+    def _changed(self, before: Child | None, after: Child | None) -> None:
+        for child in (before, after):
+            if child is not None and child.storefront:
+                self._notify(child.storefront)

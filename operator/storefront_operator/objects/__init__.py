@@ -1,0 +1,7 @@
+"""Plain data about Kubernetes objects: keys, hashes, and what is remembered of a live child."""
+
+from storefront_operator.objects.child import Child, ChildKey, Manifest, key_of
+from storefront_operator.objects.fingerprint import fingerprint, owned_fields
+from storefront_operator.objects.observed import Observed
+
+__all__ = ["Child", "ChildKey", "Manifest", "Observed", "fingerprint", "key_of", "owned_fields"]

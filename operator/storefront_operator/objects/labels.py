@@ -1,0 +1,22 @@
+"""Labels and annotations by which the operator knows its own."""
+
+FIELD_MANAGER = "storefront-operator"
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+STOREFRONT = "storefront.dev/name"
+COMPONENT = "app.kubernetes.io/component"
+
+DESIRED_HASH = "storefront.dev/desired-hash"
+"""Annotation of a child: the fingerprint of the object that was applied last."""
+
+CONFIG_HASH = "storefront.dev/config-hash"
+"""Annotation of a pod template: changes when a ConfigMap or Secret that the pod reads changes."""
+
+GENERATED = "storefront.dev/generated"
+"""Label of a Secret whose content the operator made once and never makes again."""
+
+INPUTS_HASH = "storefront.dev/inputs-hash"
+"""Annotation of a generated Secret: what it was made for (say, host names); another value makes it anew."""
+
+RETAINED = "storefront.dev/retained"
+"""Annotation of a data namespace that outlived its Storefront."""

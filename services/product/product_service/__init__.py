@@ -1,0 +1,1 @@
+"""The product service: catalogue, inventory and pictures of the shop."""

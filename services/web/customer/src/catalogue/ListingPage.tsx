@@ -1,0 +1,116 @@
+import { Link, useNavigate, useParams, useSearchParams } from "react-router";
+
+import { StaleNotice } from "../availability/StaleNotice";
+import { Unavailable } from "../availability/Unavailable";
+import { Message } from "../shell/Message";
+import { PageTitle } from "../shell/PageTitle";
+import { PAGE_SIZE } from "./api";
+import { CategoryNav, CategoryNavSkeleton } from "./CategoryNav";
+import { categoryName } from "./categoryName";
+import { Hero } from "./Hero";
+import { addressOfListing, DEFAULT_SORT, listingFromAddress, type Listing } from "./listing";
+import styles from "./ListingPage.module.css";
+import { LoadMore } from "./LoadMore";
+import type { Category } from "./product";
+import { ProductGrid, ProductGridSkeleton } from "./ProductGrid";
+import { useCategories, useListing } from "./queries";
+import { SortSelect } from "./SortSelect";
+
+/** All products, those of a category, or those that a search found. */
+export function ListingPage() {
+  const { category } = useParams();
+  const [search] = useSearchParams();
+  const navigate = useNavigate();
+  const listing = listingFromAddress(category, search);
+  const categories = useCategories();
+  const found = useListing(listing);
+
+  if (found.failed) {
+    return (
+      <>
+        <PageTitle page={null} />
+        <Unavailable trying={found.fetching} onRetry={found.retry} />
+      </>
+    );
+  }
+  const greeting = listing.category === null && listing.query === "";
+  const title = titleOf(listing, categories);
+  return (
+    <>
+      <PageTitle page={greeting ? null : title} />
+      {greeting && <Hero products={found.products} categories={categories} />}
+      {categories === undefined ? <CategoryNavSkeleton /> : <CategoryNav categories={categories} listing={listing} />}
+      {found.stale && <StaleNotice />}
+      <div className={styles.head}>
+        {greeting ? <h2 className={styles.subtitle}>{title}</h2> : <h1 className={styles.title}>{title}</h1>}
+        <SortSelect
+          sort={listing.sort}
+          onChange={(sort) => {
+            void navigate(addressOfListing({ ...listing, sort }), { preventScrollReset: true });
+          }}
+        />
+      </div>
+      <p className="visually-hidden" role="status">
+        {announcement(found.products?.length, found.hasMore)}
+      </p>
+      {found.products === undefined && <ProductGridSkeleton count={PAGE_SIZE / 2} />}
+      {found.products?.length === 0 && <NothingFound listing={listing} />}
+      {found.products !== undefined && found.products.length > 0 && (
+        <>
+          <ProductGrid products={found.products} dimmed={found.outdated} />
+          {found.hasMore && <LoadMore listing={found} />}
+        </>
+      )}
+    </>
+  );
+}
+
+function NothingFound({ listing }: { listing: Listing }) {
+  const everywhere = addressOfListing({ category: null, query: listing.query, sort: DEFAULT_SORT });
+  if (listing.query !== "" && listing.category !== null) {
+    return (
+      <Message
+        level={2}
+        title="Nothing here matches"
+        action={<Link to={everywhere} className="button">Search all categories</Link>}
+      >
+        <p>No product of this category matches “{listing.query}”. Others might.</p>
+      </Message>
+    );
+  }
+  if (listing.query !== "") {
+    return (
+      <Message
+        level={2}
+        title="No matches"
+        action={<Link to="/" className="button">Show all products</Link>}
+      >
+        <p>Try another spelling, fewer words, or something more general.</p>
+      </Message>
+    );
+  }
+  return (
+    <Message
+      level={2}
+      title={listing.category === null ? "The shelves are still empty" : "Nothing on this shelf"}
+      action={listing.category !== null && <Link to="/" className="button">Show all products</Link>}
+    >
+      <p>There are no products here yet. New ones appear on this page as soon as they arrive.</p>
+    </Message>
+  );
+}
+
+function titleOf({ category, query }: Listing, categories: Category[] | undefined): string {
+  const name = category === null ? null : categoryName(category, categories);
+  if (query !== "") {
+    return name === null ? `Results for “${query}”` : `“${query}” in ${name}`;
+  }
+  return name ?? "All products";
+}
+
+function announcement(count: number | undefined, hasMore: boolean): string {
+  if (count === undefined) {
+    return "Loading products";
+  }
+  return hasMore ? `${count} products shown, more available` : `${count} products shown`;
+}
