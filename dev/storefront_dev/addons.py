@@ -65,10 +65,9 @@ kind: ClusterRole
 metadata:
   name: storefront-dev:agent
 rules:
-- {{apiGroups: [""], resources: [services, persistentvolumeclaims, nodes], verbs: [get, list, watch]}}
-- {{apiGroups: [""], resources: [services/status], verbs: [patch, update]}}
-- {{apiGroups: [""], resources: [persistentvolumes], verbs: [get, list, watch, create, patch, update, delete]}}
-- {{apiGroups: [""], resources: [events], verbs: [create, patch]}}
+- {{apiGroups: [""], resources: [services, persistentvolumeclaims], verbs: [get, list, watch]}}
+- {{apiGroups: [""], resources: [services/status], verbs: [patch]}}
+- {{apiGroups: [""], resources: [persistentvolumes], verbs: [get, list, watch, create, patch, delete]}}
 - {{apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}}
 - {{apiGroups: [storage.k8s.io], resources: [storageclasses], verbs: [get, list, watch]}}
 ---
@@ -154,6 +153,11 @@ spec:
         resources:
           requests: {{cpu: 10m, memory: 40Mi}}
           limits: {{memory: 170Mi}}
+        # The others ask seldom; this one only while it starts.
+        startupProbe:
+          httpGet: {{path: /ready, port: 8181}}
+          periodSeconds: 1
+          failureThreshold: 60
         readinessProbe:
           httpGet: {{path: /ready, port: 8181}}
           periodSeconds: 5

@@ -63,7 +63,7 @@ def write_program_image(archive: Path, *, reference: str, program: Path) -> None
         "manifests": [
             {
                 **_descriptor(manifest, "application/vnd.oci.image.manifest.v1+json"),
-                "annotations": {each: reference for each in _NAME_ANNOTATIONS},
+                "annotations": dict.fromkeys(_NAME_ANNOTATIONS, reference),
             }
         ],
     }
@@ -110,7 +110,8 @@ def _layer(program: Path, name: str) -> bytes:
 
 
 def _architecture(program: Path) -> str:
-    # The machine field of the ELF header: an image must not claim the builder's architecture for another's program.
+    # The machine field of the ELF header: an image must not claim the builder's architecture for another's
+    # program.
     with program.open("rb") as file:
         machine = int.from_bytes(file.read(20)[18:20], "little")
     return {62: "amd64", 183: "arm64"}[machine]

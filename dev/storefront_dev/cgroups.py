@@ -45,8 +45,8 @@ def create(name: str) -> None:
 def remove(name: str, patience: float = 5) -> None:
     """Remove the group with everything below it; processes left in it are killed.
 
-    Also needed before a node that was switched off starts again: a kubelet that finds groups of pods long dead takes
-    half a minute to become ready.
+    Also needed before a node that was switched off starts again: a kubelet that finds groups of pods long
+    dead takes half a minute to become ready.
     """
     deadline = time.monotonic() + patience
     while existing(name):
@@ -79,5 +79,8 @@ def _hierarchies() -> list[Path]:
     return [
         folder
         for folder in sorted(_ROOT.iterdir())
-        if folder.is_dir() and not folder.is_symlink() and (folder / "cgroup.procs").exists() and not (folder / "cgroup.controllers").exists()
+        if folder.is_dir()
+        and not folder.is_symlink()
+        and (folder / "cgroup.procs").exists()
+        and not (folder / "cgroup.controllers").exists()
     ]

@@ -1,4 +1,6 @@
-"""The clusters that commands and tests can use: one interface, chosen by name and never by an ambient KUBECONFIG."""
+"""The clusters that commands and tests can use: one interface, chosen by name and never by an ambient
+KUBECONFIG.
+"""
 
 import os
 from collections.abc import Sequence
@@ -28,7 +30,8 @@ class Status:
 class Cluster(Protocol):
     """A Kubernetes cluster with real nodes.
 
-    What a kind of cluster cannot do raises ClusterError; what must not be done to somebody else's, RefusedError.
+    What a kind of cluster cannot do raises ClusterError; what must not be done to somebody else's,
+    RefusedError.
     """
 
     @property
@@ -66,10 +69,12 @@ class Cluster(Protocol):
 
 
 def resolve(name: str | None = None) -> Cluster:
-    """The cluster of this name; of the one in the environment variable CLUSTER when None; else the embedded one.
+    """The cluster of this name; of the one in the environment variable CLUSTER when None; else the embedded
+    one.
 
-    Names: `embedded`, or `context:<name>` for a context of ~/.kube/config (or of the file in CLUSTER_KUBECONFIG).
-    Raises ClusterError for another name, and MachineError when nothing is named and this machine can carry no nodes.
+    Names: `embedded`, or `context:<name>` for a context of ~/.kube/config (or of the file in
+    CLUSTER_KUBECONFIG). Raises ClusterError for another name, and MachineError when nothing is named and
+    this machine can carry no nodes.
     """
     # Imported here: each kind of cluster builds on this module.
     from storefront_dev.context import ContextCluster
@@ -78,7 +83,8 @@ def resolve(name: str | None = None) -> Cluster:
     if name is None:
         name = os.environ.get("CLUSTER") or None
     if name is None:
-        # kind and simulated pods will follow here; what a machine can carry is asked before anything is started.
+        # kind and simulated pods will follow here; what a machine can carry is asked before anything is
+        # started.
         if lacks := preflight.can_carry_nodes():
             raise MachineError(lacks)
         name = "embedded"

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -40,11 +39,12 @@ def seed(contents: Sequence[Path], pause_image: str) -> Path:
 
 
 def clone(source: Path, target: Path) -> None:
-    """Make `target` a store with what the stopped store `source` holds. Files are shared: none is ever changed in place,
-    but for the databases, which are copied."""
+    """Make `target` a store with what the stopped store `source` holds. Files are shared: none is ever
+    changed in place, but for the databases, which are copied.
+    """
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    same = os.stat(source).st_dev == os.stat(target.parent).st_dev
+    same = source.stat().st_dev == target.parent.stat().st_dev
     subprocess.run(["cp", "-al" if same else "-a", source, partial], check=True)
     for database in [*source.rglob("*.db"), source / _RECORD]:
         copy = partial / database.relative_to(source)
@@ -54,14 +54,15 @@ def clone(source: Path, target: Path) -> None:
 
 
 def load(socket: Path, root: Path, contents: Sequence[Path], *, unpack: bool = False) -> list[str]:
-    """Import what is not there yet into the containerd that serves `socket` from `root`; returns the new references.
+    """Import what is not there yet into the containerd that serves `socket` from `root`; returns the new
+    references.
 
     Without `unpack` an image is unpacked on a node when the first pod there uses it.
     """
     record = root / _RECORD
     known: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
     present = set(_ctr(socket, "images", "list", "--quiet").split())
-    new = []
+    new: list[str] = []
     for archive in contents:
         held = archives.references(archive)
         if all(known.get(name) == digest and name in present for name, digest in held.items()):
@@ -79,7 +80,7 @@ def load(socket: Path, root: Path, contents: Sequence[Path], *, unpack: bool = F
 def load_everywhere(stores: Sequence[tuple[Path, Path]], contents: Sequence[Path]) -> list[list[str]]:
     """`load` into several stores, given as pairs of socket and root, at once."""
     with ThreadPoolExecutor(len(stores) or 1) as pool:
-        return list(pool.map(lambda store: load(*store, contents), stores))
+        return list(pool.map(lambda store: load(store[0], store[1], contents), stores))
 
 
 @contextlib.contextmanager
@@ -91,7 +92,11 @@ def serving(root: Path, pause_image: str) -> Iterator[Path]:
         configuration = folder / "containerd.toml"
         configuration.write_text(
             node_config.containerd(
-                cni_programs=folder, cni_configuration=folder, pause_image=pause_image, root=str(root), state=scratch
+                cni_programs=folder,
+                cni_configuration=folder,
+                pause_image=pause_image,
+                root=str(root),
+                state=scratch,
             )
         )
         log = folder / "containerd.log"

@@ -22,7 +22,9 @@ class ContextCluster:
     @property
     def kubeconfig(self) -> Path:
         source = Path(os.environ.get("CLUSTER_KUBECONFIG") or Path.home() / ".kube/config")
-        return kubeconfig.select(source, self._context, folders.state() / "contexts" / f"{self._file_name()}.yaml")
+        return kubeconfig.select(
+            source, self._context, folders.state() / "contexts" / f"{self._file_name()}.yaml"
+        )
 
     @property
     def disposable(self) -> bool:
@@ -34,7 +36,9 @@ class ContextCluster:
 
     def down(self) -> None:
         self._refuse_unless_disposable("taking it down")
-        raise ClusterError(f"{self.name} was not made by this repository, so it is not taken down by it either")
+        raise ClusterError(
+            f"{self.name} was not made by this repository, so it is not taken down by it either"
+        )
 
     def status(self) -> Status:
         client = Client(config=KubeConfig.from_file(self.kubeconfig), trust_env=False)
@@ -42,7 +46,9 @@ class ContextCluster:
         for node in client.list(Node):
             assert node.metadata is not None
             conditions = (node.status.conditions if node.status else None) or []
-            nodes[node.metadata.name or ""] = any(c.type == "Ready" and c.status == "True" for c in conditions)
+            nodes[node.metadata.name or ""] = any(
+                c.type == "Ready" and c.status == "True" for c in conditions
+            )
         lines = [f"{name}: {'ready' if ready else 'not ready'}" for name, ready in nodes.items()]
         return Status(nodes, lines)
 

@@ -1,4 +1,6 @@
-"""A Kubernetes control plane on this machine: etcd, API server, controller manager and, where there are nodes, a scheduler."""
+"""A Kubernetes control plane on this machine: etcd, API server, controller manager and, where there are
+nodes, a scheduler.
+"""
 
 import http.client
 import json
@@ -20,8 +22,9 @@ SERVICE_NETWORK = "10.96.0.0/16"
 _SERVICE_ADDRESS = "10.96.0.1"
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 _LOOPBACK = "127.0.0.1"
-# How long a node may be silent, and how long pods stay bound to one that is: a machine of one's own has no network
-# between its nodes that could be slow, so failures may be noticed sooner than by Kubernetes' defaults.
+# How long a node may be silent, and how long pods stay bound to one that is: a machine of one's own has no
+# network between its nodes that could be slow, so failures may be noticed sooner than by Kubernetes'
+# defaults.
 _NODE_GRACE_SECONDS = 16
 _TOLERATION_SECONDS = 10
 
@@ -29,9 +32,9 @@ _TOLERATION_SECONDS = 10
 class ControlPlane:
     """The control plane whose certificates, database and logs are in `state_dir`; needs no privileges.
 
-    As a context manager it starts a control plane without nodes on free ports of the loopback interface and stops it
-    at the end; what was stored stays in `state_dir`. With nodes, `address` is the one they reach the API server at,
-    and `start` and `stop` are called from different processes.
+    As a context manager it starts a control plane without nodes on free ports of the loopback interface and
+    stops it at the end; what was stored stays in `state_dir`. With nodes, `address` is the one they reach
+    the API server at, and `start` and `stop` are called from different processes.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class ControlPlane:
         with ExitStack() as undo:
             undo.callback(self.stop)
             self.start(Progress())
+            self.wait_controllers()
             undo.pop_all()
         return self
 
@@ -76,7 +80,7 @@ class ControlPlane:
         return self._kubeconfig(self.state_dir / "kubeconfigs" / name, pair)
 
     def start(self, progress: Progress) -> None:
-        """Start what does not run yet and return when the API server is ready and the controllers run.
+        """Start what does not run yet and return when the API server is ready.
 
         Raises ClusterError with the end of the failing program's log.
         """
@@ -100,8 +104,8 @@ class ControlPlane:
         """Stop every program of this control plane."""
         running = processes.running(self.state_dir)
         etcd = running.pop("etcd", [])
-        # The API server takes half a minute over its open watches when asked politely, and loses nothing when not:
-        # what it acknowledged is in etcd.
+        # The API server takes half a minute over its open watches when asked politely, and loses nothing
+        # when not: what it acknowledged is in etcd.
         processes.kill([pid for pids in running.values() for pid in pids], signals=[(signal.SIGKILL, 5)])
         processes.kill(etcd, signals=[(signal.SIGTERM, 3), (signal.SIGKILL, 5)])
 
@@ -118,13 +122,17 @@ class ControlPlane:
 
     def ready(self) -> bool:
         """Whether the API server says that it is ready."""
+        context = ssl.create_default_context(cafile=str(self._pki / "ca.crt"))
+        context.load_cert_chain(self._pki / "admin.crt", self._pki / "admin.key")
         try:
-            return self._get("/readyz") == http.client.OK
+            return _status(self.address, self._ports()["apiserver"], "/readyz", context) == http.client.OK
         except OSError:
             return False
 
     def wait_ready(self, seconds: float = 60) -> None:
-        """Return when the API server is ready; raise ClusterError when it isn't, or as soon as it or etcd has ended."""
+        """Return when the API server is ready; raise ClusterError when it isn't, or as soon as it or etcd
+        has ended.
+        """
 
         def ready() -> bool:
             if self.ready():
@@ -142,23 +150,41 @@ class ControlPlane:
             detail=lambda: processes.last_lines(self.log("kube-apiserver")),
         )
 
+    def wait_controllers(self, seconds: float = 60) -> None:
+        """Return when the controllers, and the scheduler where there is one, say that they are healthy."""
+        roles = {"kube-controller-manager": "controller-manager"}
+        if self._nodes:
+            roles["kube-scheduler"] = "scheduler"
+        for role, port in roles.items():
+
+            def healthy(role: str = role, port: str = port) -> bool:
+                if self._healthy(self._ports()[port]):
+                    return True
+                if role not in processes.running(self.state_dir):
+                    raise ClusterError(f"{role} has ended\n{processes.last_lines(self.log(role))}")
+                return False
+
+            waiting.until(
+                healthy,
+                f"{role} is healthy",
+                seconds=seconds,
+                detail=lambda role=role: processes.last_lines(self.log(role)),
+            )
+
     def log(self, role: str) -> Path:
         """Where a program's output goes."""
         return self.logs / f"{role}.log"
 
-    def _get(self, path: str) -> int:
-        context = ssl.create_default_context(cafile=str(self._pki / "ca.crt"))
-        context.load_cert_chain(self._pki / "admin.crt", self._pki / "admin.key")
-        connection = http.client.HTTPSConnection(
-            self.address, self._ports()["apiserver"], timeout=5, context=context
-        )
+    def _healthy(self, port: int) -> bool:
+        # Its certificate is of its own making; that it is one of ours is not in question on the loopback
+        # interface.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
         try:
-            connection.request("GET", path)
-            return connection.getresponse().status
-        except http.client.HTTPException as error:
-            raise OSError(str(error)) from error
-        finally:
-            connection.close()
+            return _status(_LOOPBACK, port, "/healthz", context) == http.client.OK
+        except OSError:
+            return False
 
     def _start(self, role: str, program: Path, options: dict[str, object]) -> None:
         arguments = [f"--{name}={value}" for name, value in options.items()]
@@ -266,7 +292,8 @@ class ControlPlane:
             "requestheader-username-headers": "X-Remote-User",
             "proxy-client-cert-file": self._pki / "front-proxy.crt",
             "proxy-client-key-file": self._pki / "front-proxy.key",
-            # No kube-proxy runs beside the API server: it must reach webhooks and extension servers at their pods.
+            # No kube-proxy runs beside the API server: it must reach webhooks and extension servers at
+            # their pods.
             "enable-aggregator-routing": "true",
             "service-account-issuer": _ISSUER,
             "service-account-key-file": self._pki / "service-account.pub",
@@ -313,3 +340,15 @@ class ControlPlane:
             "leader-elect": "false",
             "profiling": "false",
         }
+
+
+def _status(host: str, port: int, path: str, context: ssl.SSLContext) -> int:
+    """The status of the answer to a GET. Raises OSError when there is none."""
+    connection = http.client.HTTPSConnection(host, port, timeout=5, context=context)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except http.client.HTTPException as error:
+        raise OSError(str(error)) from error
+    finally:
+        connection.close()

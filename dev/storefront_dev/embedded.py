@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import fcntl
+import os
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from lightkube import ApiError
 from lightkube.models.core_v1 import Taint
+from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import Node as NodeResource
 from lightkube.types import PatchType
 
@@ -31,12 +33,16 @@ _SAMPLE_SECONDS = 5.0
 
 
 class EmbeddedCluster:
-    """The embedded cluster of this user. Every method may be called from any process; a lock keeps them apart."""
+    """The embedded cluster of this user. Every method may be called from any process; a lock keeps them
+    apart.
+    """
 
     name = "embedded"
     disposable = True
 
     def __init__(self, folder: Path | None = None, progress: Progress | None = None) -> None:
+        # Where some shells of root do not look, and the network programs are.
+        os.environ["PATH"] = folders.search_path()
         self.folder = folder or folders.state() / "embedded"
         self._progress = progress or Progress()
         self._control_plane = ControlPlane(
@@ -69,7 +75,7 @@ class EmbeddedCluster:
                 control_plane.result()
             self._progress("API server is ready")
             off = [each for each in self._machines.values() if not each.on]
-            since = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+            since = datetime.datetime.now(datetime.UTC)
             for machine in off:
                 machine.start()
             addons.apply(self.kubeconfig)
@@ -78,21 +84,31 @@ class EmbeddedCluster:
                 self._wait_node(machine, since if machine in off else None)
             ready = time.monotonic() - began
             self._progress(f"{len(self._machines)} nodes are ready ({ready:.1f} s of a budget of 15 s)")
+            self._control_plane.wait_controllers()
             waiting.until(
-                lambda: addons.dns_ready(self.kubeconfig, len(NODES)), "CoreDNS is ready on every node", seconds=60
+                lambda: addons.dns_ready(self.kubeconfig, len(NODES)),
+                "CoreDNS is ready on every node",
+                seconds=60,
             )
             self._progress(f"cluster is up; KUBECONFIG={self.kubeconfig}")
 
     def down(self) -> None:
         with self._lock():
-            pids = [pid for owner in self._owners() for found in processes.running(owner).values() for pid in found]
+            pids = [
+                pid
+                for owner in self._owners()
+                for found in processes.running(owner).values()
+                for pid in found
+            ]
             processes.kill(pids, signals=[(signal.SIGKILL, 10)])
             network.remove()
             for each in NODES:
                 cgroups.remove(each.cgroup)
             shutil.rmtree(self.folder, ignore_errors=True)
             if found := self.leftovers():
-                raise ClusterError("`cluster down` left behind:\n" + "\n".join(f"  - {each}" for each in found))
+                raise ClusterError(
+                    "`cluster down` left behind:\n" + "\n".join(f"  - {each}" for each in found)
+                )
             self._progress("cluster is down; nothing is left of it")
 
     def leftovers(self) -> list[str]:
@@ -124,12 +140,14 @@ class EmbeddedCluster:
         else:
             for each in NODES:
                 ready[each.name] = self._node_ready(each.name, None)
-                state = "ready" if ready[each.name] else "not ready" if self._machines[each.name].on else "off"
+                state = (
+                    "ready" if ready[each.name] else "not ready" if self._machines[each.name].on else "off"
+                )
                 lines.append(f"{each.name} (zone {each.zone}, {each.address}): {state}")
         share = usage.processor_percent(pids, _SAMPLE_SECONDS)
         gibibytes = usage.memory(pids) / 2**30
         lines.append(
-            f"costs {share:.1f} % of one core over {_SAMPLE_SECONDS:g} s and {gibibytes:.2f} GiB (PSS), pods included"
+            f"costs, pods included: {share:.1f} % of one core over {_SAMPLE_SECONDS:g} s, {gibibytes:.2f} GiB PSS"
         )
         lines.append(f"KUBECONFIG={self.kubeconfig}")
         return Status(ready, lines)
@@ -138,7 +156,9 @@ class EmbeddedCluster:
         with self._lock():
             began = time.monotonic()
             if not all((machine.folder / "containerd").exists() for machine in self._machines.values()):
-                raise ClusterError("the embedded cluster is not up; start it with `storefront-dev cluster up`")
+                raise ClusterError(
+                    "the embedded cluster is not up; start it with `storefront-dev cluster up`"
+                )
             with contextlib.ExitStack() as stores:
                 served = [
                     machine.store
@@ -152,7 +172,9 @@ class EmbeddedCluster:
                 loaded = containerd.load_everywhere(served, archives)
             new = sorted({name for names in loaded for name in names})
             self._progress(
-                f"loaded {', '.join(new)} in {time.monotonic() - began:.1f} s" if new else "every image is loaded already"
+                f"loaded {', '.join(new)} in {time.monotonic() - began:.1f} s"
+                if new
+                else "every image is loaded already"
             )
 
     def stop_node(self, name: str) -> None:
@@ -162,7 +184,8 @@ class EmbeddedCluster:
             began = time.monotonic()
             machine.stop()
             network.disconnect(machine.node)
-            # A cloud's controllers would see that the machine is off, and say so: it lets pods and volumes move.
+            # A cloud's controllers would see that the machine is off, and say so: it lets pods and volumes
+            # move.
             self._set_out_of_service(name, True)
             self._progress(f"{name} is off ({time.monotonic() - began:.1f} s)")
 
@@ -171,7 +194,7 @@ class EmbeddedCluster:
         with self._lock():
             self._require_up()
             began = time.monotonic()
-            since = None if machine.on else datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+            since = None if machine.on else datetime.datetime.now(datetime.UTC)
             network.connect(machine.node)
             machine.start()
             self._wait_node(machine, since)
@@ -212,7 +235,9 @@ class EmbeddedCluster:
             try:
                 socket.create_server(("127.0.0.1", port)).close()
             except OSError as error:
-                lacks.append(f"port {port} on 127.0.0.1, where LoadBalancer Services appear: {error.strerror}")
+                lacks.append(
+                    f"port {port} on 127.0.0.1, where LoadBalancer Services appear: {error.strerror}"
+                )
         if lacks:
             raise MachineError(lacks)
 
@@ -225,8 +250,19 @@ class EmbeddedCluster:
         if "agent" in processes.running(control_plane.state_dir):
             return
         kubeconfig = control_plane.credentials("agent", user="storefront-dev:agent")
-        command = [sys.executable, "-m", "storefront_dev.agent", kubeconfig, self.folder / "nodes"]
-        processes.start(control_plane.state_dir, "agent", command, control_plane.log("agent"))
+        command = [sys.executable, "-m", "storefront_dev.agent", str(kubeconfig), str(self.folder / "nodes")]
+        pid = processes.start(control_plane.state_dir, "agent", command, control_plane.log("agent"))
+
+        def detail() -> str:
+            return processes.last_lines(control_plane.log("agent"))
+
+        def listening() -> bool:
+            if not processes.alive(pid):
+                raise ClusterError(f"the agent has ended\n{detail()}")
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", HTTP_PORT)) == 0
+
+        waiting.until(listening, f"the agent listens on port {HTTP_PORT}", seconds=20, detail=detail)
 
     def _wait_node(self, machine: Machine, since: datetime.datetime | None) -> None:
         waiting.until(
@@ -243,21 +279,30 @@ class EmbeddedCluster:
 
         The status of a machine that was just switched on is still the one it had before.
         """
+        client = addons.client(self.kubeconfig)
         try:
-            status = addons.client(self.kubeconfig).get(NodeResource, name).status
+            status = client.get(NodeResource, name).status
+            lease = client.get(Lease, name, namespace="kube-node-lease").spec if since else None
         except ApiError:
+            return False
+        if since is not None and not (lease and lease.renewTime and lease.renewTime >= since):
             return False
         for condition in (status.conditions if status else None) or []:
             if condition.type == "Ready" and condition.status == "True":
                 heard = condition.lastHeartbeatTime
-                return since is None or (heard is not None and heard >= since)
+                # Given in whole seconds, unlike the lease's time.
+                return since is None or (heard is not None and heard >= since.replace(microsecond=0))
         return False
 
     def _set_out_of_service(self, name: str, out: bool) -> None:
         client = addons.client(self.kubeconfig)
         spec = client.get(NodeResource, name).spec
         before = (spec.taints if spec else None) or []
-        taints = [taint for taint in before if taint.key != _OUT_OF_SERVICE.key] + ([_OUT_OF_SERVICE] if out else [])
+        taints = [taint for taint in before if taint.key != _OUT_OF_SERVICE.key] + (
+            [_OUT_OF_SERVICE] if out else []
+        )
         if taints != before:
-            patch = {"spec": {"taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints]}}
+            patch = {
+                "spec": {"taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints]}
+            }
             client.patch(NodeResource, name, patch, patch_type=PatchType.MERGE)

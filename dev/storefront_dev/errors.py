@@ -9,7 +9,9 @@ class MachineError(ClusterError):
     """This machine cannot carry nodes; `lacks` has one line for each thing that is missing."""
 
     def __init__(self, lacks: list[str]) -> None:
-        super().__init__("this machine cannot carry the embedded cluster:\n" + "\n".join(f"  - {each}" for each in lacks))
+        super().__init__(
+            "this machine cannot carry the embedded cluster:\n" + "\n".join(f"  - {each}" for each in lacks)
+        )
         self.lacks = lacks
 
 

@@ -12,6 +12,13 @@ def cache() -> Path:
     return Path(os.environ.get("STOREFRONT_CACHE") or Path.home() / ".cache/storefront").absolute()
 
 
+def search_path() -> str:
+    """PATH with the folders in which the system's own programs are."""
+    return os.pathsep.join(
+        dict.fromkeys([*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/sbin", "/sbin"])
+    )
+
+
 def state() -> Path:
     """What belongs to clusters that run: certificates, databases, volumes, logs."""
     return Path(os.environ.get("STOREFRONT_STATE") or Path.home() / ".local/state/storefront").absolute()

@@ -12,7 +12,9 @@ from storefront_dev.pki import Pair
 
 
 def write(path: Path, *, name: str, server: str, authority: Path, user: Pair) -> Path:
-    """Write a kubeconfig with one context and the certificates in it, so that it may be copied; returns `path`."""
+    """Write a kubeconfig with one context and the certificates in it, so that it may be copied; returns
+    `path`.
+    """
     client = {
         "client-certificate-data": _embed(user.certificate),
         "client-key-data": _embed(user.key),
@@ -40,14 +42,18 @@ def select(source: Path, context: str, path: Path) -> Path:
     try:
         document = yaml.safe_load(source.read_text()) or {}
     except OSError as error:
-        raise ClusterError(f"no kubeconfig at {source} to look up context {context!r} in: {error.strerror}") from error
+        raise ClusterError(
+            f"no kubeconfig at {source} to look up context {context!r} in: {error.strerror}"
+        ) from error
     contexts = {each["name"]: each["context"] for each in document.get("contexts") or []}
     if context not in contexts:
         known = ", ".join(sorted(contexts)) or "none"
         raise ClusterError(f"{source} has no context {context!r}; it has: {known}")
     chosen = contexts[context]
     document["contexts"] = [{"name": context, "context": chosen}]
-    document["clusters"] = [each for each in document.get("clusters") or [] if each["name"] == chosen["cluster"]]
+    document["clusters"] = [
+        each for each in document.get("clusters") or [] if each["name"] == chosen["cluster"]
+    ]
     document["users"] = [each for each in document.get("users") or [] if each["name"] == chosen.get("user")]
     document["current-context"] = context
     _anchor(document, source.parent)

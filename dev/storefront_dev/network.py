@@ -38,8 +38,11 @@ def remove() -> None:
 
 
 def disconnect(node: Node) -> None:
-    """Pull the node's cable and forget its network: packets to it are lost, as those to a machine without power."""
-    # Before the namespace: the kernel removes a namespace, and the cable's other end with it, only some time later.
+    """Pull the node's cable and forget its network: packets to it are lost, as those to a machine without
+    power.
+    """
+    # Before the namespace: the kernel removes a namespace, and the cable's other end with it, only some
+    # time later.
     if _interface(node.interface):
         _ip(f"link delete {node.interface}")
     if (_NAMESPACES / node.network_namespace).exists():

@@ -1,4 +1,6 @@
-"""One node: a containerd, a kubelet and a kube-proxy with process, mount and network namespaces of their own."""
+"""One node: a containerd, a kubelet and a kube-proxy with process, mount and network namespaces of their
+own.
+"""
 
 import shutil
 import signal
@@ -83,8 +85,17 @@ class Machine:
         # Entered by nsenter and not by `ip netns exec`, which mounts a /sys of its own and hides the cgroups.
         command = [
             *("nsenter", f"--net=/run/netns/{self.node.network_namespace}"),
-            *("unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--mount-proc", "--kill-child=SIGKILL"),
-            *("--propagation", "private", "sh", self.folder / "configuration/boot.sh"),
+            *(
+                "unshare",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--uts",
+                "--ipc",
+                "--mount-proc",
+                "--kill-child=SIGKILL",
+            ),
+            *("--propagation", "private", "sh", str(self.folder / "configuration/boot.sh")),
         ]
         processes.start(self.folder, "machine", command, self.logs / "machine.log")
 

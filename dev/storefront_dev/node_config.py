@@ -12,7 +12,9 @@ SOCKET = "/run/containerd/containerd.sock"
 MEBIBYTE = 1024 * 1024
 
 
-def containerd(*, cni_programs: Path, cni_configuration: Path, pause_image: str, root: str, state: str) -> str:
+def containerd(
+    *, cni_programs: Path, cni_configuration: Path, pause_image: str, root: str, state: str
+) -> str:
     """containerd's configuration (TOML) with everything it writes under `root` and `state`."""
     return f"""\
 version = 2
@@ -118,7 +120,9 @@ def kubelet(*, node: Node, authority: Path, certificate: Path, key: Path, reserv
 
 
 def kube_proxy(*, node: Node, kubeconfig: Path) -> str:
-    """kube-proxy's configuration. The conntrack limits are the machine's, not a node's, and stay as they are."""
+    """kube-proxy's configuration. The conntrack limits are the machine's, not a node's, and stay as they
+    are.
+    """
     return _yaml(
         {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -139,12 +143,15 @@ def kube_proxy(*, node: Node, kubeconfig: Path) -> str:
 
 
 def boot(*, node: Node, folder: Path, binaries: Path, kubeconfig: Path, configuration: Path) -> str:
-    """The script that is process 1 of the node: mounts what is the node's own, then keeps its daemons running."""
+    """The script that is process 1 of the node: mounts what is the node's own, then keeps its daemons
+    running.
+    """
     return f"""\
 #!/bin/sh
 set -eu
 mount --make-rshared /
-# Forward between pods; let rules see what crosses the pods' bridge; let a hostPort answer on the loopback interface.
+# Forward between pods; let rules see what crosses the pods' bridge; let a hostPort answer on the loopback
+# interface.
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
 [ ! -d /proc/sys/net/bridge ] || echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables

@@ -24,7 +24,9 @@ class Pair:
 
 
 class Authority:
-    """A certificate authority kept in a folder. What it has issued already is reused, so a restart changes nothing."""
+    """A certificate authority kept in a folder. What it has issued already is reused, so a restart changes
+    nothing.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -48,7 +50,9 @@ class Authority:
         return self.pair.certificate
 
     def issue(self, name: str, *, user: str, groups: Iterable[str] = (), names: Iterable[str] = ()) -> Pair:
-        """A pair called `name`: a client's of `user` in `groups`, and a server's for `names` (hosts or addresses)."""
+        """A pair called `name`: a client's of `user` in `groups`, and a server's for `names` (hosts or
+        addresses).
+        """
         pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         if pair.certificate.exists():
             return pair
@@ -61,7 +65,8 @@ class Authority:
             + [x509.NameAttribute(NameOID.COMMON_NAME, user)]
         )
         builder = _builder(subject, authority.subject, key.public_key()).add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]),
+            critical=False,
         )
         alternatives = [_alternative(each) for each in names]
         if alternatives:
@@ -90,7 +95,9 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()

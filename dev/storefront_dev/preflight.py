@@ -1,4 +1,6 @@
-"""What a machine needs to carry nodes: installed where that can be done, and checked before anything starts."""
+"""What a machine needs to carry nodes: installed where that can be done, and checked before anything
+starts.
+"""
 
 import os
 import platform
@@ -76,7 +78,7 @@ def can_carry_nodes() -> list[str]:
 
 def missing_programs() -> list[str]:
     """The programs that are not installed."""
-    absent = [name for name in _PROGRAMS if shutil.which(name) is None]
+    absent = [name for name in _PROGRAMS if shutil.which(name, path=folders.search_path()) is None]
     if node.cni_programs() is None:
         absent.append("CNI plug-ins")
     return absent
@@ -96,11 +98,15 @@ def _namespaces() -> str:
 
 
 def _devices() -> str:
-    return _run("ip link add sf0 type bridge && ip link add sf1 type veth peer name sf2 && ip link set sf1 master sf0")
+    return _run(
+        "ip link add sf0 type bridge && ip link add sf1 type veth peer name sf2 && ip link set sf1 master sf0"
+    )
 
 
 def _netfilter() -> str:
-    rules = "table ip sf { chain c { type nat hook postrouting priority 100; ip daddr 10.0.0.1 masquerade; }; }"
+    rules = (
+        "table ip sf { chain c { type nat hook postrouting priority 100; ip daddr 10.0.0.1 masquerade; }; }"
+    )
     return _run(f"nft '{rules}' && nft 'add map ip sf m {{ type ipv4_addr : verdict ; }}'")
 
 

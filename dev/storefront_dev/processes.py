@@ -1,8 +1,8 @@
 """Long-running programs that outlive the command which starts them.
 
-Every one carries a marker in its environment that names its owner (a folder) and its role. What runs is found by
-reading the markers back from /proc, never from files with process ids: those go stale in a crash, and an id is
-soon used again by a stranger.
+Every one carries a marker in its environment that names its owner (a folder) and its role. What runs is
+found by reading the markers back from /proc, never from files with process ids: those go stale in a crash,
+and an id is soon used again by a stranger.
 """
 
 import contextlib
@@ -35,7 +35,11 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), **(environment or {}), MARKER: f"{owner}:{role}"},
+            env={
+                "PATH": os.environ.get("PATH", os.defpath),
+                **(environment or {}),
+                MARKER: f"{owner}:{role}",
+            },
             start_new_session=True,
         )
     # Popen warns when it is collected while its process runs; this one is meant to.
@@ -44,7 +48,9 @@ def start(
 
 
 def running(owner: Path) -> dict[str, list[int]]:
-    """The live processes of `owner` by role, the oldest first. Children count under the role of their parent."""
+    """The live processes of `owner` by role, the oldest first. Children count under the role of their
+    parent.
+    """
     found: dict[str, list[int]] = {}
     prefix = f"{MARKER}={owner}:".encode()
     numbers = sorted(int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit())

@@ -1,10 +1,10 @@
 #!/opt/patroni/bin/python
 """Patroni's callback: a member that became primary clears `role=primary` from the pods that no longer are.
 
-Patroni labels only the pod it runs in. When a node dies, the old primary's pod keeps its label, and the Service of
-the primary would go on sending it one connection in two until the node is found dead. The new primary knows better.
+Patroni labels only the pod it runs in. When a node dies, the old primary's pod keeps its label, and the primary's
+Service would go on sending it one connection in two until the node is found dead. The new primary knows better.
 
-Called by Patroni as `on-role-change ACTION ROLE SCOPE`. What the labels are called it reads from Patroni's own
+Called by Patroni as `on-role-change ACTION ROLE SCOPE`. What the labels are called is read from Patroni's own
 configuration; rights and namespace come from the pod's service account.
 """
 

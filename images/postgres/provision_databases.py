@@ -1,8 +1,9 @@
 #!/opt/patroni/bin/python
-"""Makes sure that every service has its role and its database; run again at any time, it changes only what differs.
+"""Makes sure that every service has its role and its database. Run again, it changes only what differs.
 
-Reads `<DATABASES_DIR>/<database>/username` and `password` (default /etc/storefront/databases) and connects to PGHOST,
-PGPORT as PGUSER with the password in PGPASSWORD_FILE. Waits up to PROVISION_TIMEOUT seconds (300) for a primary.
+Reads `<DATABASES_DIR>/<database>/username` and `password` (default /etc/storefront/databases) and connects to
+PGHOST, PGPORT as PGUSER with the password in PGPASSWORD_FILE. Waits up to PROVISION_TIMEOUT seconds (300) for a
+primary.
 """
 
 import base64
@@ -74,7 +75,7 @@ def _content(path: Path) -> str:
 def verifies(verifier: str | None, password: str) -> bool:
     """Whether a stored SCRAM-SHA-256 verifier (pg_authid.rolpassword, RFC 5803) belongs to a password.
 
-    False also for anything that can't be told, such as passwords that SASLprep would change: then it is set anew.
+    False also for what can't be told, such as passwords that SASLprep would change: those are set anew.
     """
     try:
         method, iterations_and_salt, keys = (verifier or "").split("$")

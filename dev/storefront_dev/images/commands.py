@@ -1,6 +1,7 @@
 """Long commands whose steps are shown while everything they print goes to a log."""
 
 import os
+import re
 import selectors
 import subprocess
 from collections import deque
@@ -72,5 +73,5 @@ def run(
 
 
 def _shortened(line: str, width: int = 110) -> str:
-    line = " ".join(line.split())
+    line = re.sub(r"--mount=\S+ ", "", " ".join(line.split()))
     return line if len(line) <= width else line[: width - 1] + "…"

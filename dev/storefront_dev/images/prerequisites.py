@@ -19,8 +19,8 @@ def ensure(progress: Progress) -> None:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ImageError(
-            f"building images needs {' and '.join(missing)}: install them with your package manager"
-            f" (Debian, Ubuntu: sudo apt-get install {' '.join(missing)}), or use docker: see images/README.md"
+            f"building images needs {' and '.join(missing)}: install with your package manager"
+            f" (Debian: sudo apt-get install {' '.join(missing)}), or use docker, see images/README.md"
         )
     progress(f"installing {', '.join(missing)}")
     folders.logs().mkdir(parents=True, exist_ok=True)

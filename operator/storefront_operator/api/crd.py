@@ -114,7 +114,7 @@ def _add_rules(spec: Schema) -> None:
 
 
 def _structural(schema: Schema) -> Schema:
-    """pydantic's JSON schema as a structural schema: references inlined, nulls, titles and defaults left out."""
+    """pydantic's JSON schema as a structural schema: no references, nulls, titles or defaults."""
     definitions = schema.get("$defs", {})
 
     def convert(node: Schema) -> Schema:

@@ -74,7 +74,7 @@ _SIZES: dict[Profile, Values] = {
 
 
 def effective(spec: StorefrontSpec) -> Values:
-    """The whole spec as plain camelCase data: what was set, over the profile's sizes, over the common defaults."""
+    """The whole spec as plain camelCase data: what was set, over the profile, over the common defaults."""
     sizes = _SIZES[spec.profile or Profile.PRODUCTION]
     return merged(merged(_COMMON, sizes), spec.dumped())
 

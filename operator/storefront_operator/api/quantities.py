@@ -1,4 +1,4 @@
-"""Kubernetes quantities in their canonical form, so that what is applied equals what the API server returns."""
+"""Kubernetes quantities in canonical form, so that what is applied equals what the API server returns."""
 
 from __future__ import annotations
 
@@ -11,16 +11,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
-_DECIMAL = {
-    "m": Decimal("0.001"),
-    "": 1,
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-    "P": 10**15,
-    "E": 10**18,
-}
+_DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
+_UNITS = {"m": Decimal("0.001")} | {unit: Decimal(size) for unit, size in (_BINARY | _DECIMAL).items()}
 
 
 def parse_quantity(text: str) -> Decimal:
@@ -49,9 +41,9 @@ def canonical_quantity(value: object) -> str:
         return next(
             (f"{int(number) // size}{unit}" for unit, size in units if number % size == 0), str(int(number))
         )
-    for unit, size in reversed(_DECIMAL.items()):
-        if (number / Decimal(size)) % 1 == 0:
-            return f"{int(number / Decimal(size))}{unit}"
+    for unit in (*reversed(_DECIMAL), "m"):
+        if number % _UNITS[unit] == 0:
+            return f"{int(number / _UNITS[unit])}{unit}"
     raise ValueError(f"{text!r} is finer than 1m, the smallest step of a quantity")
 
 

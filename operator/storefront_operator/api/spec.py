@@ -1,7 +1,7 @@
 """The Storefront resource: what a platform team may say, and what it means when it says nothing.
 
 These models are the single source of the CRD (`api.crd`), of validation in the operator and the command line,
-and of the reference in the docs. A field that is left out takes the value of the chosen profile (`api.profiles`).
+and of the reference in the docs. A field that is left out takes the profile's value (`api.profiles`).
 """
 
 from __future__ import annotations
@@ -216,7 +216,8 @@ class Images(Model):
 
     registry: Annotated[str, StringConstraints(min_length=1, max_length=253)] | None = Field(
         None,
-        description="Registry and path, such as registry.example.com/shop. Default: that of the operator's image.",
+        description="Registry and path, such as registry.example.com/shop. "
+        "Default: that of the operator's image.",
     )
     tag: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         None, description="Tag of all images. Default: the operator's version."
@@ -253,7 +254,8 @@ class StorefrontSpec(Model):
     domain: HostName = Field(description="Host name of the shop, such as shop.example.com.")
     profile: Profile | None = Field(
         None,
-        description="Replica counts and sizes of everything not set below: Production (default) or Development.",
+        description="Replica counts and sizes of everything not set below: Production (default) "
+        "or Development.",
     )
     paused: bool | None = Field(
         None,

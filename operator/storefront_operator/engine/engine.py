@@ -99,7 +99,7 @@ class Engine:
                 if await self._reconciler.reconcile(resource):
                     self._queue.add(name)
                 else:
-                    self._queue.add_after(name, _RESYNC * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+                    self._queue.add_after(name, _RESYNC * random.uniform(0.8, 1.2))
         except (ApiError, ApiUnavailableError, PassFailedError) as error:
             metrics.PASSES.labels(outcome="failed").inc()
             delay = self._queue.retry(name, at_least=getattr(error, "retry_after", None) or 0.0)

@@ -85,7 +85,7 @@ class Informer:
         return version
 
     async def _watch(self, version: str) -> str:
-        lifetime = random.randint(240, 360)  # noqa: S311 - spreads reconnects
+        lifetime = random.randint(240, 360)
         async for event in self._client.watch(
             self.resource, self._selector, version, lifetime=lifetime, silence=_SILENCE
         ):

@@ -51,7 +51,7 @@ class Queue:
         """Put a key in line after an exponential, jittered delay; returns the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = min(_MAX_BACKOFF, _BASE_BACKOFF * 2**failures) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        delay: float = min(_MAX_BACKOFF, _BASE_BACKOFF * 2**failures) * random.uniform(0.75, 1.25)
         delay = max(delay, at_least)
         self.add_after(key, delay)
         return delay

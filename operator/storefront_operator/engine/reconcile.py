@@ -25,6 +25,7 @@ from storefront_operator.engine.apply import Applier, NamespaceConflictError, Ou
 from storefront_operator.engine.conditions import Status, Verdict
 from storefront_operator.engine.credentials import ensure_credentials, lacks_credentials
 from storefront_operator.engine.events import post_event
+from storefront_operator.engine.merge_patch import merge_patch
 from storefront_operator.engine.plan import Why, make_plan
 from storefront_operator.engine.view import View
 from storefront_operator.objects import Observed
@@ -57,7 +58,7 @@ class Reconciler:
 
         Raises `PassFailedError`, `ApiError` or `ApiUnavailableError` when it is to be tried again.
         """
-        name, generation = resource["metadata"]["name"], resource["metadata"]["generation"]
+        generation = resource["metadata"]["generation"]
         status = self.status_of(resource)
         if not status.get("conditions"):
             status = conditions.first_status(generation, _now())
@@ -100,17 +101,9 @@ class Reconciler:
         """Write a status when it differs from the last one; tell about a change of Ready."""
         metadata = resource["metadata"]
         before = self.status_of(resource)
-        if status == before:
+        patch = merge_patch(before, status)
+        if not patch:
             return
-        # In a merge patch a key is only removed by null.
-        removed = {
-            section: dict.fromkeys(set(before.get(section) or ()) - set(status.get(section) or ()))
-            for section in ("endpoints", "components", "completedJobs")
-        }
-        patch = {
-            **status,
-            **{section: {**(status.get(section) or {}), **gone} for section, gone in removed.items()},
-        }
         await self._client.patch_status(STOREFRONTS, metadata["name"], patch)
         self._statuses[metadata["name"]] = (metadata["uid"], status)
         old, new = conditions.ready_condition(before), conditions.ready_condition(status)

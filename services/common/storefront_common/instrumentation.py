@@ -57,14 +57,20 @@ class Instrumentation:
             seconds = time.perf_counter() - started
             self._record(inner, method, status, seconds, error)
 
-    def _record(self, scope: Scope, method: str, status: int, seconds: float, error: Exception | None) -> None:
+    def _record(
+        self, scope: Scope, method: str, status: int, seconds: float, error: Exception | None
+    ) -> None:
         # Labels come from the code, never from the client: their number stays small.
         route = getattr(scope.get("route"), "path", None) or "unmatched"
         known_method = method if method in _METHODS else "other"
         _REQUESTS.labels(known_method, route, status).inc()
         _DURATION.labels(known_method, route).observe(seconds)
         log = logger.bind(
-            method=method, path=scope["path"], route=route, status=status, duration_ms=round(seconds * 1000, 1)
+            method=method,
+            path=scope["path"],
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 1),
         )
         if error is not None:
             log.error("request failed", exc_info=error)

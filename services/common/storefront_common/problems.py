@@ -16,7 +16,7 @@ logger = structlog.stdlib.get_logger(__name__)
 _SHOWN_LENGTH = 200
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 the name that RFC 9457 gives it
     """An answer that is an error. `detail` tells the client what to do next; it never holds internals."""
 
     def __init__(
@@ -35,7 +35,11 @@ class Problem(Exception):
 
     def response(self) -> Response:
         """The HTTP response for this problem."""
-        body: dict[str, Any] = {"type": "about:blank", "title": self.status.phrase, "status": self.status.value}
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": self.status.value,
+        }
         body["detail"] = self.detail
         if self.errors:
             body["errors"] = [dict(error) for error in self.errors]

@@ -24,7 +24,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve the API and the operations port until SIGTERM")
     migration = commands.add_parser("migrate", help="wait for the database and bring its schema up to date")
-    migration.add_argument("--sample-catalogue", action="store_true", help="add the sample products that are missing")
+    migration.add_argument(
+        "--sample-catalogue", action="store_true", help="add the sample products that are missing"
+    )
     arguments = parser.parse_args()
 
     server = settings.load(settings.ServerSettings)

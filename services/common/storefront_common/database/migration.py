@@ -90,7 +90,9 @@ async def _migrate_once(
             await _lock(connection, application, wait_seconds)
             before = await connection.run_sync(_revision_if_any)
             if schema.is_newer(before):
-                logger.info("the schema is newer than this image; nothing to do", revision=before, known=schema.head)
+                logger.info(
+                    "the schema is newer than this image; nothing to do", revision=before, known=schema.head
+                )
                 return Outcome.NEWER
             if schema.is_older(before):
                 await connection.run_sync(_upgrade, schema)
@@ -117,7 +119,9 @@ def _revision_if_any(connection: Connection) -> str | None:
     # A failed query would abort the transaction: ask first.
     if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is None:
         return None
-    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    revision: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar_one_or_none()
     return revision
 
 

@@ -72,7 +72,11 @@ def decode(text: str, sort: Sort) -> Cursor:
         padded = text + "=" * (-len(text) % 4)
         document = _FORMAT.validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, ValidationError) as error:
-        raise InvalidCursorError("is not a cursor; pass the nextCursor of the page before as it is") from error
+        raise InvalidCursorError(
+            "is not a cursor; pass the nextCursor of the page before as it is"
+        ) from error
     if document.s != sort:
-        raise InvalidCursorError(f"belongs to sort={document.s}; start anew without `after` to sort by {sort}")
+        raise InvalidCursorError(
+            f"belongs to sort={document.s}; start anew without `after` to sort by {sort}"
+        )
     return Cursor(sort=document.s, key=document.k, id=document.i)

@@ -29,7 +29,11 @@ def sort_key(product: Product, sort: Sort) -> Any:
 
 
 def page_statement(
-    sort: Sort, limit: int, after: Cursor | None = None, category: str | None = None, words: Sequence[str] = ()
+    sort: Sort,
+    limit: int,
+    after: Cursor | None = None,
+    category: str | None = None,
+    words: Sequence[str] = (),
 ) -> Select[tuple[Product]]:
     """The statement for `limit` products behind `after`; an index serves every order, with and without category."""
     column, descending = _ORDERS[sort]
@@ -40,7 +44,12 @@ def page_statement(
     if words:
         statement = statement.where(search.matches(list(words)))
     if after is not None:
-        last = tuple_(*(bindparam(None, value, type_=part.type) for part, value in zip(key, (after.key, after.id))))
+        last = tuple_(
+            *(
+                bindparam(None, value, type_=part.type)
+                for part, value in zip(key, (after.key, after.id), strict=True)
+            )
+        )
         here = tuple_(*key)
         statement = statement.where(here < last if descending else here > last)
     # A literal: with a parameter the planner of a prepared statement would guess a tenth of the table.

@@ -1,9 +1,8 @@
 """What can be done with the catalogue. Each function works in the transaction of the session it is given."""
 
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid4
-
-from http import HTTPStatus
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from storefront_common.conditional import changed_meanwhile
@@ -33,7 +32,7 @@ def view(product: Product) -> ProductView:
         name=product.name,
         description=product.description,
         category=product.category,
-        price=Price.model_construct(amount=product.price_amount, currency=product.price_currency),
+        price=Price.model_validate({"amount": product.price_amount, "currency": product.price_currency}),
         stock=product.stock,
         picture_url=picture_url(product.id, product.sku, product.name, product.category),
         version=product.version,
@@ -148,7 +147,9 @@ def _columns(given: ProductDraft | ProductChange) -> dict[str, Any]:
     return columns
 
 
-async def _absent_or_changed(session: AsyncSession, product_id: UUID, expected_version: int | None) -> Problem:
+async def _absent_or_changed(
+    session: AsyncSession, product_id: UUID, expected_version: int | None
+) -> Problem:
     if expected_version is not None and await repository.find(session, product_id) is not None:
         return changed_meanwhile(expected_version)
     return _not_found(product_id)

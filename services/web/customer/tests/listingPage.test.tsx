@@ -68,14 +68,16 @@ describe("the listing", () => {
     expect(catalogue.requests.filter((request) => request.includes("q="))).toHaveLength(1);
   });
 
-  test("says so when a search finds nothing, and leads back to all products", async () => {
+  test("says so when a search finds nothing, shows what is new, and leads back to all products", async () => {
     const { user } = openShop("/?q=zeppelin", smallCatalogue());
-    await screen.findByRole("heading", { name: "No matches" });
+    await screen.findByRole("heading", { name: "Nothing found for “zeppelin”", level: 1 });
     expect(screen.getByTestId<HTMLInputElement>("search-input").value).toBe("zeppelin");
+    expect(await screen.findByRole("region", { name: "New in the shop" })).toBeTruthy();
 
     await user.click(screen.getByRole("link", { name: "Show all products" }));
 
-    await vi.waitFor(() => { expect(shownNames()).toHaveLength(3); });
+    expect(await screen.findByRole("heading", { name: "All products" })).toBeTruthy();
+    expect(shownNames()).toHaveLength(3);
     expect(screen.getByTestId<HTMLInputElement>("search-input").value).toBe("");
   });
 
@@ -83,6 +85,7 @@ describe("the listing", () => {
     const { user } = openShop("/category/garden?q=bowl", smallCatalogue());
 
     await user.click(await screen.findByRole("link", { name: "Search all categories" }));
+    await screen.findByRole("heading", { name: "Results for “bowl”" });
 
     await vi.waitFor(() => { expect(shownNames()).toEqual(["Bowl"]); });
   });

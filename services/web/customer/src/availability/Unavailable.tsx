@@ -1,5 +1,4 @@
 import { Message } from "../shell/Message";
-import styles from "./Unavailable.module.css";
 
 interface Props {
   /** Whether an attempt is under way right now. */
@@ -13,17 +12,17 @@ export function Unavailable({ trying, onRetry }: Props) {
     <Message
       role="alert"
       title="The shop is temporarily unavailable"
+      sign="Back soon"
       action={
-        <button type="button" className="button" onClick={onRetry} disabled={trying}>
-          {trying ? "Trying…" : "Try again now"}
+        <button type="button" className="button" onClick={onRetry} aria-disabled={trying}>
+          Try again now
         </button>
       }
     >
       <p>
-        Something on our side is taking a break. We keep trying in the background, and this page
-        fills itself as soon as the shop is back.
+        The problem is on our side. We keep trying in the background, and this page fills itself
+        as soon as the shop is back.
       </p>
-      <span className={styles.pulse} aria-hidden="true" />
     </Message>
   );
 }

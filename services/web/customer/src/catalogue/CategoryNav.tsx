@@ -46,5 +46,11 @@ export function CategoryNav({ categories, listing }: Props) {
 
 /** Keeps the place of the navigation until the categories are known. */
 export function CategoryNavSkeleton() {
-  return <div className={styles.skeleton} aria-hidden="true" />;
+  return (
+    <div className={styles.skeleton} aria-hidden="true">
+      {[5, 8, 9, 7, 10].map((width) => (
+        <span key={width} className={styles.pill} style={{ width: `${width}rem` }} />
+      ))}
+    </div>
+  );
 }

@@ -1,16 +1,16 @@
-import { Link, useNavigate, useParams, useSearchParams } from "react-router";
+import { useNavigate, useParams, useSearchParams } from "react-router";
 
 import { StaleNotice } from "../availability/StaleNotice";
 import { Unavailable } from "../availability/Unavailable";
-import { Message } from "../shell/Message";
 import { PageTitle } from "../shell/PageTitle";
 import { PAGE_SIZE } from "./api";
 import { CategoryNav, CategoryNavSkeleton } from "./CategoryNav";
 import { categoryName } from "./categoryName";
 import { Hero } from "./Hero";
-import { addressOfListing, DEFAULT_SORT, listingFromAddress, type Listing } from "./listing";
+import { addressOfListing, listingFromAddress, type Listing } from "./listing";
 import styles from "./ListingPage.module.css";
 import { LoadMore } from "./LoadMore";
+import { NothingFound } from "./NothingFound";
 import type { Category } from "./product";
 import { ProductGrid, ProductGridSkeleton } from "./ProductGrid";
 import { useCategories, useListing } from "./queries";
@@ -35,68 +35,37 @@ export function ListingPage() {
   }
   const greeting = listing.category === null && listing.query === "";
   const title = titleOf(listing, categories);
+  const empty = found.products?.length === 0;
   return (
     <>
       <PageTitle page={greeting ? null : title} />
       {greeting && <Hero products={found.products} categories={categories} />}
       {categories === undefined ? <CategoryNavSkeleton /> : <CategoryNav categories={categories} listing={listing} />}
       {found.stale && <StaleNotice />}
-      <div className={styles.head}>
-        {greeting ? <h2 className={styles.subtitle}>{title}</h2> : <h1 className={styles.title}>{title}</h1>}
-        <SortSelect
-          sort={listing.sort}
-          onChange={(sort) => {
-            void navigate(addressOfListing({ ...listing, sort }), { preventScrollReset: true });
-          }}
-        />
-      </div>
+      {empty ? (
+        <NothingFound listing={listing} categories={categories} />
+      ) : (
+        <div className={styles.head}>
+          {greeting ? <h2 className={styles.subtitle}>{title}</h2> : <h1 className={styles.title}>{title}</h1>}
+          <SortSelect
+            sort={listing.sort}
+            onChange={(sort) => {
+              void navigate(addressOfListing({ ...listing, sort }), { preventScrollReset: true });
+            }}
+          />
+        </div>
+      )}
       <p className="visually-hidden" role="status">
         {announcement(found.products?.length, found.hasMore)}
       </p>
       {found.products === undefined && <ProductGridSkeleton count={PAGE_SIZE / 2} />}
-      {found.products?.length === 0 && <NothingFound listing={listing} />}
-      {found.products !== undefined && found.products.length > 0 && (
+      {found.products !== undefined && !empty && (
         <>
           <ProductGrid products={found.products} dimmed={found.outdated} />
           {found.hasMore && <LoadMore listing={found} />}
         </>
       )}
     </>
-  );
-}
-
-function NothingFound({ listing }: { listing: Listing }) {
-  const everywhere = addressOfListing({ category: null, query: listing.query, sort: DEFAULT_SORT });
-  if (listing.query !== "" && listing.category !== null) {
-    return (
-      <Message
-        level={2}
-        title="Nothing here matches"
-        action={<Link to={everywhere} className="button">Search all categories</Link>}
-      >
-        <p>No product of this category matches “{listing.query}”. Others might.</p>
-      </Message>
-    );
-  }
-  if (listing.query !== "") {
-    return (
-      <Message
-        level={2}
-        title="No matches"
-        action={<Link to="/" className="button">Show all products</Link>}
-      >
-        <p>Try another spelling, fewer words, or something more general.</p>
-      </Message>
-    );
-  }
-  return (
-    <Message
-      level={2}
-      title={listing.category === null ? "The shelves are still empty" : "Nothing on this shelf"}
-      action={listing.category !== null && <Link to="/" className="button">Show all products</Link>}
-    >
-      <p>There are no products here yet. New ones appear on this page as soon as they arrive.</p>
-    </Message>
   );
 }
 

@@ -103,6 +103,7 @@ function NoSuchProduct() {
       <PageTitle page="Product not found" />
       <Message
         title="This product is not in the shop"
+        sign="Gone"
         action={<Link to="/" className="button">Show all products</Link>}
       >
         <p>It may be sold out for good, or the link to it has a typo.</p>

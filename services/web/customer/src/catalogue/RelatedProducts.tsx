@@ -1,8 +1,7 @@
-import type { Product } from "./product";
 import { categoryName } from "./categoryName";
-import { ProductGrid } from "./ProductGrid";
+import type { Product } from "./product";
+import { ProductRow } from "./ProductRow";
 import { useCategories, useNewest } from "./queries";
-import styles from "./RelatedProducts.module.css";
 
 /** One row of the grid on a wide screen. */
 const COUNT = 4;
@@ -11,17 +10,10 @@ const COUNT = 4;
 export function RelatedProducts({ product }: { product: Product }) {
   const categories = useCategories();
   // One more than is shown, as the product itself may be among them.
-  const newest = useNewest(product.category, COUNT + 1);
-  const others = (newest ?? []).filter(({ id }) => id !== product.id).slice(0, COUNT);
+  const newest = useNewest(product.category, COUNT + 1) ?? [];
+  const others = newest.filter(({ id }) => id !== product.id).slice(0, COUNT);
   if (others.length === 0) {
     return null;
   }
-  return (
-    <section className={styles.related} aria-labelledby="related-title">
-      <h2 id="related-title" className={styles.title}>
-        More from {categoryName(product.category, categories)}
-      </h2>
-      <ProductGrid products={others} />
-    </section>
-  );
+  return <ProductRow title={`More from ${categoryName(product.category, categories)}`} products={others} />;
 }

@@ -10,6 +10,7 @@ export function NotFoundPage() {
       <PageTitle page="Page not found" />
       <Message
         title="There is nothing at this address"
+        sign="Lost?"
         action={
           <Link to="/" className="button">
             Go to all products

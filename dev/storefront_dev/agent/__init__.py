@@ -1,0 +1,3 @@
+"""What a cloud gives a cluster, on one machine: volumes, and load balancers that are reachable from
+outside.
+"""
