@@ -205,17 +205,16 @@ def client(kubeconfig: Path) -> Client:
     return Client(config=KubeConfig.from_file(kubeconfig), field_manager=FIELD_MANAGER, trust_env=False)
 
 
-def apply(kubeconfig: Path) -> None:
+def apply(api: Client) -> None:
     """Bring every object of the add-ons to the cluster."""
-    api = client(kubeconfig)
     for manifest in manifests():
         api.apply(codecs.from_dict(manifest), force=True)
 
 
-def dns_ready(kubeconfig: Path, nodes: int) -> bool:
+def dns_ready(api: Client, nodes: int) -> bool:
     """Whether CoreDNS answers on this many nodes."""
     try:
-        status = client(kubeconfig).get(DaemonSet, "coredns", namespace="kube-system").status
+        status = api.get(DaemonSet, "coredns", namespace="kube-system").status
     except ApiError:
         return False
     return status is not None and status.numberReady >= nodes

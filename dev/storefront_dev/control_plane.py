@@ -156,24 +156,24 @@ class ControlPlane:
         if self._nodes:
             roles["kube-scheduler"] = "scheduler"
         for role, port in roles.items():
-
-            def healthy(role: str = role, port: str = port) -> bool:
-                if self._healthy(self._ports()[port]):
-                    return True
-                if role not in processes.running(self.state_dir):
-                    raise ClusterError(f"{role} has ended\n{processes.last_lines(self.log(role))}")
-                return False
-
-            waiting.until(
-                healthy,
-                f"{role} is healthy",
-                seconds=seconds,
-                detail=lambda role=role: processes.last_lines(self.log(role)),
-            )
+            self._wait_healthy(role, self._ports()[port], seconds)
 
     def log(self, role: str) -> Path:
         """Where a program's output goes."""
         return self.logs / f"{role}.log"
+
+    def _wait_healthy(self, role: str, port: int, seconds: float) -> None:
+        def detail() -> str:
+            return processes.last_lines(self.log(role))
+
+        def healthy() -> bool:
+            if self._healthy(port):
+                return True
+            if role not in processes.running(self.state_dir):
+                raise ClusterError(f"{role} has ended\n{detail()}")
+            return False
+
+        waiting.until(healthy, f"{role} is healthy", seconds=seconds, detail=detail)
 
     def _healthy(self, port: int) -> bool:
         # Its certificate is of its own making; that it is one of ours is not in question on the loopback

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lightkube import ApiError
+from lightkube import ApiError, Client
 from lightkube.models.core_v1 import Taint
 from lightkube.resources.coordination_v1 import Lease
-from lightkube.resources.core_v1 import Node as NodeResource
+from lightkube.resources.core_v1 import Node
 from lightkube.types import PatchType
 
 from storefront_dev import addons, cgroups, containerd, folders, network, preflight, processes, usage, waiting
@@ -59,10 +59,10 @@ class EmbeddedCluster:
 
     def up(self) -> None:
         with self._lock():
+            self._require_sole()
             preflight.prepare(self._progress)
             programs = binaries(self._progress)
-            images = addons.images(programs)
-            seed = containerd.seed(images, addons.PAUSE_IMAGE)
+            seed = self._seed(programs)
             # From here on everything is there that a start needs: this is what the budget is about.
             began = time.monotonic()
             self._restart_if_built_anew(programs)
@@ -78,15 +78,16 @@ class EmbeddedCluster:
             since = datetime.datetime.now(datetime.UTC)
             for machine in off:
                 machine.start()
-            addons.apply(self.kubeconfig)
-            self._start_agent()
+            client = addons.client(self.kubeconfig)
+            addons.apply(client)
             for machine in self._machines.values():
-                self._wait_node(machine, since if machine in off else None)
+                self._wait_node(client, machine, since if machine in off else None)
             ready = time.monotonic() - began
             self._progress(f"{len(self._machines)} nodes are ready ({ready:.1f} s of a budget of 15 s)")
+            self._start_agent()
             self._control_plane.wait_controllers()
             waiting.until(
-                lambda: addons.dns_ready(self.kubeconfig, len(NODES)),
+                lambda: addons.dns_ready(client, len(NODES)),
                 "CoreDNS is ready on every node",
                 seconds=60,
             )
@@ -94,6 +95,7 @@ class EmbeddedCluster:
 
     def down(self) -> None:
         with self._lock():
+            self._require_sole()
             pids = [
                 pid
                 for owner in self._owners()
@@ -138,8 +140,9 @@ class EmbeddedCluster:
         if not self._control_plane.ready():
             lines.append(f"the API server does not answer; see {self._control_plane.log('kube-apiserver')}")
         else:
+            client = addons.client(self.kubeconfig)
             for each in NODES:
-                ready[each.name] = self._node_ready(each.name, None)
+                ready[each.name] = _node_ready(client, each.name, None)
                 state = (
                     "ready" if ready[each.name] else "not ready" if self._machines[each.name].on else "off"
                 )
@@ -153,22 +156,17 @@ class EmbeddedCluster:
         return Status(ready, lines)
 
     def load_images(self, archives: Sequence[Path]) -> None:
+        """Into every node, switched on or off; before the first `up`, into the store that nodes are made
+        from.
+        """
         with self._lock():
             began = time.monotonic()
-            if not all((machine.folder / "containerd").exists() for machine in self._machines.values()):
-                raise ClusterError(
-                    "the embedded cluster is not up; start it with `storefront-dev cluster up`"
-                )
             with contextlib.ExitStack() as stores:
-                served = [
-                    machine.store
-                    if machine.on
-                    else (
-                        stores.enter_context(containerd.serving(machine.store[1], addons.PAUSE_IMAGE)),
-                        machine.store[1],
-                    )
-                    for machine in self._machines.values()
-                ]
+                served = []
+                for socket_path, root in self._stores():
+                    if not processes.running(root.parent).get("machine"):
+                        socket_path = stores.enter_context(containerd.serving(root, addons.PAUSE_IMAGE))
+                    served.append((socket_path, root))
                 loaded = containerd.load_everywhere(served, archives)
             new = sorted({name for names in loaded for name in names})
             self._progress(
@@ -186,7 +184,7 @@ class EmbeddedCluster:
             network.disconnect(machine.node)
             # A cloud's controllers would see that the machine is off, and say so: it lets pods and volumes
             # move.
-            self._set_out_of_service(name, True)
+            _set_out_of_service(addons.client(self.kubeconfig), name, True)
             self._progress(f"{name} is off ({time.monotonic() - began:.1f} s)")
 
     def start_node(self, name: str) -> None:
@@ -197,9 +195,24 @@ class EmbeddedCluster:
             since = None if machine.on else datetime.datetime.now(datetime.UTC)
             network.connect(machine.node)
             machine.start()
-            self._wait_node(machine, since)
-            self._set_out_of_service(name, False)
+            self._wait_node(addons.client(self.kubeconfig), machine, since)
             self._progress(f"{name} is ready ({time.monotonic() - began:.1f} s)")
+
+    def _stores(self) -> list[tuple[Path, Path]]:
+        """The sockets and roots of the image stores that there are, one being made when there is none."""
+        machines = list(self._machines.values())
+        if not all(machine.store[1].exists() for machine in machines):
+            preflight.prepare(self._progress)
+            return [(Path(), self._seed(binaries(self._progress)))]
+        return [machine.store for machine in machines]
+
+    def _seed(self, programs: Binaries) -> Path:
+        """The store that this cluster's nodes begin with."""
+        seed = self.folder / "seed"
+        if not seed.exists():
+            seed.parent.mkdir(parents=True, exist_ok=True)
+            containerd.clone(containerd.seed(addons.images(programs), addons.PAUSE_IMAGE), seed)
+        return seed
 
     def _owners(self) -> list[Path]:
         return [self._control_plane.state_dir, *(machine.folder for machine in self._machines.values())]
@@ -217,15 +230,28 @@ class EmbeddedCluster:
             yield
 
     def _restart_if_built_anew(self, programs: Binaries) -> None:
-        """Programs of another build are stopped; what they stored stays."""
+        """Programs and images of another build are replaced; what they stored stays."""
         record = self.folder / "build"
         self.folder.mkdir(parents=True, exist_ok=True)
         if record.exists() and record.read_text() != str(programs.folder):
             self._progress("the programs were built anew: restarting the cluster")
             for machine in self._machines.values():
                 machine.stop()
+                if machine.store[1].exists():
+                    with containerd.serving(machine.store[1], addons.PAUSE_IMAGE) as socket_path:
+                        containerd.load(socket_path, machine.store[1], addons.images(programs))
             self._control_plane.stop()
         record.write_text(str(programs.folder))
+
+    def _require_sole(self) -> None:
+        """Bridges and addresses have fixed names, so one machine carries one embedded cluster."""
+        for owner in processes.owners("machine"):
+            if not owner.is_relative_to(self.folder):
+                other = owner.parent.parent.parent
+                raise ClusterError(
+                    f"another embedded cluster runs on this machine, from {other}; "
+                    f"to remove it: STOREFRONT_STATE={other} storefront-dev cluster down"
+                )
 
     def _require_ports(self) -> None:
         if "agent" in processes.running(self._control_plane.state_dir):
@@ -264,45 +290,42 @@ class EmbeddedCluster:
 
         waiting.until(listening, f"the agent listens on port {HTTP_PORT}", seconds=20, detail=detail)
 
-    def _wait_node(self, machine: Machine, since: datetime.datetime | None) -> None:
+    def _wait_node(self, client: Client, machine: Machine, since: datetime.datetime | None) -> None:
         waiting.until(
-            lambda: self._node_ready(machine.node.name, since),
+            lambda: _node_ready(client, machine.node.name, since),
             f"{machine.node.name} is ready",
             seconds=90,
             detail=machine.last_lines,
         )
-        if since is not None:
-            self._set_out_of_service(machine.node.name, False)
+        _set_out_of_service(client, machine.node.name, False)
 
-    def _node_ready(self, name: str, since: datetime.datetime | None) -> bool:
-        """Whether the node is ready; with `since`, by what its kubelet said after that time.
 
-        The status of a machine that was just switched on is still the one it had before.
-        """
-        client = addons.client(self.kubeconfig)
-        try:
-            status = client.get(NodeResource, name).status
-            lease = client.get(Lease, name, namespace="kube-node-lease").spec if since else None
-        except ApiError:
-            return False
-        if since is not None and not (lease and lease.renewTime and lease.renewTime >= since):
-            return False
-        for condition in (status.conditions if status else None) or []:
-            if condition.type == "Ready" and condition.status == "True":
-                heard = condition.lastHeartbeatTime
-                # Given in whole seconds, unlike the lease's time.
-                return since is None or (heard is not None and heard >= since.replace(microsecond=0))
+def _node_ready(client: Client, name: str, since: datetime.datetime | None) -> bool:
+    """Whether the node is ready; with `since`, by what its kubelet said after that time.
+
+    The status of a machine that was just switched on is still the one it had before.
+    """
+    try:
+        status = client.get(Node, name).status
+        lease = client.get(Lease, name, namespace="kube-node-lease").spec if since else None
+    except ApiError:
         return False
+    if since is not None and not (lease and lease.renewTime and lease.renewTime >= since):
+        return False
+    for condition in (status.conditions if status else None) or []:
+        if condition.type == "Ready" and condition.status == "True":
+            heard = condition.lastHeartbeatTime
+            # Given in whole seconds, unlike the lease's time.
+            return since is None or (heard is not None and heard >= since.replace(microsecond=0))
+    return False
 
-    def _set_out_of_service(self, name: str, out: bool) -> None:
-        client = addons.client(self.kubeconfig)
-        spec = client.get(NodeResource, name).spec
-        before = (spec.taints if spec else None) or []
-        taints = [taint for taint in before if taint.key != _OUT_OF_SERVICE.key] + (
-            [_OUT_OF_SERVICE] if out else []
-        )
-        if taints != before:
-            patch = {
-                "spec": {"taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints]}
-            }
-            client.patch(NodeResource, name, patch, patch_type=PatchType.MERGE)
+
+def _set_out_of_service(client: Client, name: str, out: bool) -> None:
+    spec = client.get(Node, name).spec
+    before = (spec.taints if spec else None) or []
+    taints = [taint for taint in before if taint.key != _OUT_OF_SERVICE.key]
+    if out:
+        taints.append(_OUT_OF_SERVICE)
+    if taints != before:
+        patch = {"spec": {"taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints]}}
+        client.patch(Node, name, patch, patch_type=PatchType.MERGE)

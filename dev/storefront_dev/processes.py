@@ -48,18 +48,26 @@ def start(
 
 
 def running(owner: Path) -> dict[str, list[int]]:
-    """The live processes of `owner` by role, the oldest first. Children count under the role of their
-    parent.
-    """
-    found: dict[str, list[int]] = {}
-    prefix = f"{MARKER}={owner}:".encode()
+    """The live processes of `owner` by role, the oldest first; children count under their parent's role."""
+    return _marked().get(owner, {})
+
+
+def owners(role: str) -> list[Path]:
+    """Who has a live process of this role on this machine."""
+    return [owner for owner, roles in _marked().items() if role in roles]
+
+
+def _marked() -> dict[Path, dict[str, list[int]]]:
+    found: dict[Path, dict[str, list[int]]] = {}
+    prefix = f"{MARKER}=".encode()
     numbers = sorted(int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit())
     for folder in (Path(f"/proc/{number}") for number in numbers):
         # Gone meanwhile, or not ours to read.
         with contextlib.suppress(OSError):
             for entry in (folder / "environ").read_bytes().split(b"\0"):
                 if entry.startswith(prefix):
-                    found.setdefault(entry[len(prefix) :].decode(), []).append(int(folder.name))
+                    owner, _, role = entry[len(prefix) :].decode().rpartition(":")
+                    found.setdefault(Path(owner), {}).setdefault(role, []).append(int(folder.name))
     return found
 
 

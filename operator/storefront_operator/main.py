@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import kopf
 import structlog
@@ -55,7 +56,14 @@ async def _run_kopf(client: Client, engine: Engine, stop: asyncio.Event) -> None
 
     operator_settings = kopf.OperatorSettings()
     settings.configure(operator_settings)
-    await kopf.operator(registry=registry, settings=operator_settings, clusterwide=True, stop_flag=stop)
+    await kopf.operator(
+        registry=registry,
+        settings=operator_settings,
+        clusterwide=True,
+        stop_flag=stop,
+        # Given, because kopf's own guess asks for the name of a user who need not exist in a container.
+        identity=cast(Any, socket.gethostname()),
+    )
 
 
 async def _serve_ops(engine: Engine, port: int) -> web.AppRunner:

@@ -1,5 +1,6 @@
 """Builds with the real buildah, of images from scratch that take no network."""
 
+import fcntl
 import io
 import json
 import shutil
@@ -55,6 +56,15 @@ def test_an_image_is_built_once_and_again_after_a_change(repository: Path) -> No
         assert labels[builder.CONTENT_HASH_LABEL] == third.record.content_hash
         with tarfile.open(fileobj=_member(archive, manifest["Layers"][-1])) as layer:
             assert _member(layer, "page").read() == b"good morning"
+
+
+@pytest.mark.timeout(60)
+def test_what_is_up_to_date_does_not_wait_for_the_builds_of_others(repository: Path) -> None:
+    builder.build([IMAGE], Progress(io.StringIO()), repository=repository)
+    with (folders.cache() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        [outcome] = builder.build([IMAGE], Progress(io.StringIO()), repository=repository)
+    assert not outcome.built
 
 
 def test_a_failure_names_the_log_and_does_not_stop_the_other_images(repository: Path) -> None:

@@ -30,9 +30,9 @@ def ensure(buildah: Buildah, *, refresh: bool = False) -> str:
         return present
     log = folders.logs() / "base.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    if not _pulled(buildah):
-        buildah.progress(f"base: no registry serves {REFERENCE}; making it with mmdebstrap")
+    buildah.progress(f"base: asking a registry for {REFERENCE}")
+    if not _pulled(buildah, log):
+        buildah.progress("base: no registry serves it; making it with mmdebstrap")
         buildah.import_root(_root_file_system(buildah.progress, log, refresh=refresh), REFERENCE, log)
     made = buildah.image_id(REFERENCE)
     if made is None:
@@ -40,18 +40,23 @@ def ensure(buildah: Buildah, *, refresh: bool = False) -> str:
     return made
 
 
-def _pulled(buildah: Buildah) -> bool:
-    """Whether a registry gave the image within a time in which a person stays patient."""
-    try:
-        result = subprocess.run(
+def _pulled(buildah: Buildah, log: Path) -> bool:
+    """Whether a registry gave the image; one that says nothing for long is none."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
             buildah.command("pull", "--retry=0", "--policy=always", REFERENCE),
-            capture_output=True,
-            timeout=_REGISTRY_SECONDS,
-            check=False,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
+    try:
+        return process.wait(_REGISTRY_SECONDS) == 0
     except subprocess.TimeoutExpired:
+        if b"Copying" in log.read_bytes():
+            # It answers and is only slow.
+            return process.wait() == 0
+        process.kill()
+        process.wait()
         return False
-    return result.returncode == 0
 
 
 def _root_file_system(progress: Progress, log: Path, *, refresh: bool) -> Path:

@@ -71,6 +71,7 @@ class Buildah:
                 "build",
                 "--pull=never",
                 "--layers",
+                "--force-rm",
                 *([] if use_cache else ["--no-cache"]),
                 *([f"--secret=id=ca,src={bundle}"] if bundle else []),
                 *(f"--label={key}={value}" for key, value in labels.items()),

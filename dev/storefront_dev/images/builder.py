@@ -42,6 +42,10 @@ def build(
     """
     version = catalogue.version(repository)
     buildah = Buildah(progress)
+    if use_cache and not refresh_base:
+        current = _all_current(images, repository, version)
+        if current:
+            return current
     with _one_at_a_time(progress):
         base_id = _base_id(buildah, refresh=refresh_base)
         return [_outcome(buildah, image, repository, version, base_id, use_cache) for image in images]
@@ -65,14 +69,36 @@ def push(record: Record, registry: str, progress: Progress, *, insecure: bool = 
     return target
 
 
+def _all_current(images: Sequence[Image], repository: Path, version: str) -> list[Outcome]:
+    """The images when none has to be built, found without waiting for builds that others run; else nothing."""
+    if not _base_note().exists():
+        return []
+    try:
+        records = [
+            _current(image, contents.content_hash(image, repository, _base_note().read_text()), version)
+            for image in images
+        ]
+    except ImageError:
+        return []
+    if None in records:
+        return []
+    return [Outcome(image, record) for image, record in zip(images, records, strict=True)]
+
+
+def _current(image: Image, content_hash: str, version: str) -> Record | None:
+    record = archive.load(image.name)
+    if record and (record.content_hash, record.reference) == (content_hash, image.reference(version)):
+        return record
+    return None
+
+
 def _outcome(
     buildah: Buildah, image: Image, repository: Path, version: str, base_id: str, use_cache: bool
 ) -> Outcome:
     try:
         content_hash = contents.content_hash(image, repository, base_id)
-        reference = image.reference(version)
-        record = archive.load(image.name)
-        if use_cache and record and (record.content_hash, record.reference) == (content_hash, reference):
+        record = _current(image, content_hash, version) if use_cache else None
+        if record:
             return Outcome(image, record)
         record = _built(buildah, image, repository, version, content_hash, use_cache)
         return Outcome(image, record, built=True)
@@ -125,13 +151,17 @@ def _built(
 
 def _base_id(buildah: Buildah, *, refresh: bool) -> str:
     """The base's ID from its note, without asking buildah, as long as the storage is there."""
-    note = folders.cache() / "storage/base-id"
+    note = _base_note()
     if refresh or not note.exists():
         prerequisites.ensure(buildah.progress)
         identity = base.ensure(buildah, refresh=refresh)
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(identity)
     return note.read_text()
+
+
+def _base_note() -> Path:
+    return folders.cache() / "storage/base-id"
 
 
 def _log(name: str) -> Path:

@@ -23,14 +23,13 @@ def illustrate(sku: str, name: str, category: str) -> str:
 
 def choose(sku: str, name: str, category: str) -> Motif:
     """The motif for a product: by a word of its name, in its own category first; else any of its category."""
-    spoken = re.findall(r"[a-z]+", name.lower())
+    spoken = set(re.findall(r"[a-z]+", name.lower()))
     own = BY_CATEGORY.get(category, {})
+    spoken |= {word.removesuffix("s") for word in spoken}
     for motifs in (own, *BY_CATEGORY.values()):
-        # The last noun says what a thing is: a "table lamp" is a lamp, a "lamp table" a table.
-        for word in reversed(spoken):
-            for words, motif in motifs.items():
-                if word in words or word.removesuffix("s") in words:
-                    return motif
+        for words, motif in motifs.items():
+            if not spoken.isdisjoint(words):
+                return motif
     if own:
         return list(own.values())[sha256(sku.encode()).digest()[0] % len(own)]
     return PARCEL

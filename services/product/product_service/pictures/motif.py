@@ -15,4 +15,4 @@ class Motif(NamedTuple):
 
 
 Motifs = Mapping[tuple[str, ...], Motif]
-"""The words (singular, lower case) that name a motif → the motif."""
+"""The words (singular, lower case) that name a motif → the motif; the more special ones come first."""

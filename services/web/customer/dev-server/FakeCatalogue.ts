@@ -21,6 +21,8 @@ const SORT_KEYS: Record<string, { key: (product: Product) => SortKey; descending
 export class FakeCatalogue {
   /** While false, every request is answered like by a gateway whose service is away. */
   available = true;
+  /** A cursor that is no longer accepted. */
+  refusedCursor: string | null = null;
   /** The path and query of every request so far. */
   readonly requests: string[] = [];
 
@@ -64,9 +66,15 @@ export class FakeCatalogue {
       return problem(422, "Unprocessable Content", "sort or limit is not allowed.");
     }
     const category = search.get("category");
+    if (category !== null && !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(category)) {
+      return problem(422, "Unprocessable Content", "category is no slug.");
+    }
     const query = search.get("q")?.toLowerCase() ?? "";
     const direction = order.descending ? -1 : 1;
     const after = search.get("after");
+    if (after !== null && after === this.refusedCursor) {
+      return problem(422, "Unprocessable Content", "after is no cursor of this listing.");
+    }
     const lastKey = after === null ? null : (JSON.parse(atob(after)) as SortKey);
     const rest = this.products
       .filter((product) => category === null || product.category === category)

@@ -96,6 +96,22 @@ describe("the listing", () => {
     expect(await screen.findByRole("heading", { name: "The shelves are still empty" })).toBeTruthy();
   });
 
+  test("never claims to have nothing before it knows", async () => {
+    const { user } = openShop("/?q=zeppelin", smallCatalogue());
+    await screen.findByRole("heading", { name: "Nothing found for “zeppelin”" });
+    const claims: (string | null)[] = [];
+    new MutationObserver(() => {
+      claims.push(...screen.queryAllByText(/Nothing found/).map((claim) => claim.textContent));
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+
+    await user.clear(screen.getByTestId("search-input"));
+    await user.type(screen.getByTestId("search-input"), "bowl");
+    await screen.findByRole("heading", { name: "Results for “bowl”" });
+    await vi.waitFor(() => { expect(shownNames()).toEqual(["Bowl"]); });
+
+    expect(claims.filter((claim) => claim?.includes("bowl"))).toEqual([]);
+  });
+
   test("comes back as it was after a look at a product", async () => {
     const { user, router } = openShop("/category/kitchen?sort=name", smallCatalogue());
     await user.click(await screen.findByRole("link", { name: "Mug" }));
@@ -107,8 +123,11 @@ describe("the listing", () => {
   });
 });
 
-test("an address that leads nowhere says so", async () => {
-  openShop("/nowhere", smallCatalogue());
+test.each([
+  ["that leads nowhere", "/nowhere"],
+  ["of a category that cannot exist", "/category/No%20Such"],
+])("an address %s says so", async (_, address) => {
+  openShop(address, smallCatalogue());
 
   expect(await screen.findByRole("heading", { name: "There is nothing at this address" })).toBeTruthy();
 });

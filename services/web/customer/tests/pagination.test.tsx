@@ -43,6 +43,23 @@ describe("a listing of several pages", () => {
     expect(shownNames().filter((name) => name === moved?.name)).toHaveLength(1);
   });
 
+  test("starts over when the shop no longer accepts the cursor", async () => {
+    const catalogue = new FakeCatalogue(products(30));
+    const { user } = openShop("/", catalogue);
+    await vi.waitFor(() => { expect(shownNames()).toHaveLength(24); });
+    const first = catalogue.handle(new Request("http://shop.test/api/products?limit=24"));
+    catalogue.refusedCursor = ((await first.json()) as { nextCursor: string }).nextCursor;
+    catalogue.products.unshift(fakeProduct(-1, { id: "new", name: "New thing" }));
+
+    await user.click(screen.getByTestId("load-more"));
+    await screen.findByRole("alert");
+    await pass(5);
+    await vi.waitFor(() => { expect(shownNames()[0]).toBe("New thing"); });
+    await user.click(screen.getByTestId("load-more"));
+
+    await vi.waitFor(() => { expect(shownNames()).toHaveLength(31); });
+  });
+
   test("keeps what it has when the next page fails, and goes on by itself", async () => {
     const catalogue = new FakeCatalogue(products(30));
     const { user } = openShop("/", catalogue);

@@ -83,7 +83,7 @@ def turntable(d: Drawing) -> None:
 
 
 MOTIFS: Motifs = {
-    ("headphones", "headphone", "headset", "earphones"): Motif(headphones),
+    ("headphone", "headset", "earphone"): Motif(headphones),
     ("speaker", "subwoofer", "soundbar"): Motif(speaker),
     ("radio", "tuner"): Motif(radio),
     ("turntable", "record", "player"): Motif(turntable, stands=False),

@@ -35,7 +35,7 @@ def sweater(d: Drawing) -> None:
 def tshirt(d: Drawing) -> None:
     """A T-shirt with a print."""
     main, accent = d.palette.main, d.palette.accent
-    cloth = CREAM if d.random.random() < 0.35 else main
+    cloth = mix(CREAM, accent, 0.16) if d.random.random() < 0.35 else main
     d.shadow(400, 400, 662)
     d.path(
         "M306 170Q400 232 494 170L560 190Q600 204 620 250L676 370 588 414 556 356V610Q556 634 532 634H268"
@@ -47,7 +47,7 @@ def tshirt(d: Drawing) -> None:
     d.circle(400, 396, 86, accent)
     d.path(
         "M314 396a86 86 0 0 0 172 0q-22-20-43 0t-43 0-43 0-43 0z",
-        main if cloth == CREAM else mix(main, CREAM, 0.8),
+        main if cloth != main else mix(main, CREAM, 0.8),
     )
 
 
@@ -88,5 +88,5 @@ MOTIFS: Motifs = {
     ("sweater", "jumper", "pullover", "cardigan"): Motif(sweater),
     ("tee", "shirt", "tshirt"): Motif(tshirt),
     ("beanie", "hat", "cap"): Motif(beanie),
-    ("socks", "sock"): Motif(socks),
+    ("sock",): Motif(socks),
 }

@@ -2,7 +2,7 @@
 
 from product_service.pictures.drawing import Drawing
 from product_service.pictures.motif import Motif, Motifs
-from product_service.pictures.palettes import CHARCOAL, CREAM, PAPER, STEEL, WOOD, darker, lighter
+from product_service.pictures.palettes import CHARCOAL, CREAM, LEAF, PAPER, STEEL, WOOD, darker, lighter
 
 COFFEE = "#4b2d20"
 
@@ -42,7 +42,14 @@ def teapot(d: Drawing) -> None:
         "M200 480C200 370 290 320 390 320S580 370 580 480C580 570 510 620 460 628H320C270 620 200 570 200 480Z",
         d.round(main),
     )
-    d.path("M206 440q184 60 368 0l6 40q-184 70-380 0z", d.round(accent), opacity=0.85)
+    style = d.random.randrange(3)
+    if style == 0:
+        d.path("M206 440q184 60 368 0l6 40q-184 70-380 0z", d.round(accent), opacity=0.85)
+    elif style == 1:
+        for x, y in ((262, 452), (324, 478), (390, 486), (456, 478), (518, 452)):
+            d.circle(x, y, 20, d.round(accent))
+    else:
+        d.path("M224 556Q390 606 556 556 520 614 460 628H320Q260 614 224 556Z", d.round(CREAM))
     d.path("M290 338Q300 276 390 272t100 66q-100 34-200 0z", d.round(lighter(main, 0.14)))
     d.circle(390, 256, 26, d.round(accent))
     d.shine("M250 420q10-40 50-62", 14)
@@ -69,26 +76,40 @@ def press(d: Drawing) -> None:
 
 
 def beans(d: Drawing) -> None:
-    """A bag of coffee beans or tea."""
-    main, accent = d.palette.main, d.palette.accent
+    """A bag of coffee beans."""
+    _bag(d)
+    d.begin("rotate(28 400 440)")
+    d.ellipse(400, 440, 40, 54, d.palette.accent)
+    d.line("M400 392q22 26 0 48t0 46", PAPER, 7)
+    d.end()
+
+
+def tea(d: Drawing) -> None:
+    """A bag of leaf tea."""
+    _bag(d)
+    for angle, green in ((-34, LEAF), (34, darker(LEAF, 0.15)), (0, lighter(LEAF, 0.2))):
+        d.begin(f"rotate({angle} 400 492)")
+        d.path("M400 492q-36-52 0-108 36 56 0 108z", green)
+        d.end()
+
+
+def _bag(d: Drawing) -> None:
+    main = d.palette.main
     d.shadow(400, 360)
     d.path("M254 250H546L566 600Q568 628 540 628H260Q232 628 234 600Z", d.round(main))
     d.path("M254 250H546L552 330H248Z", darker(main, 0.2), opacity=0.45)
     d.rect(242, 178, 316, 80, d.round(lighter(main, 0.1)), 10)
     d.rect(242, 212, 316, 12, darker(main, 0.3), opacity=0.5)
+    d.rect(360, 196, 80, 44, WOOD, 8)
     d.rect(296, 372, 208, 190, PAPER, 12)
     d.rect(326, 508, 148, 12, d.palette.ink, 6, opacity=0.75)
     d.rect(352, 532, 96, 9, d.palette.ink, 4, opacity=0.4)
-    d.begin("rotate(28 400 440)")
-    d.ellipse(400, 440, 40, 54, accent)
-    d.line("M400 392q22 26 0 48t0 46", PAPER, 7)
-    d.end()
-    d.rect(360, 196, 80, 44, WOOD, 8)
 
 
 MOTIFS: Motifs = {
-    ("mug", "cup", "espresso"): Motif(mug),
+    ("mug", "cup"): Motif(mug),
     ("teapot", "pot", "kettle"): Motif(teapot),
     ("press", "brewer"): Motif(press),
-    ("beans", "bean", "coffee", "tea", "roast", "blend"): Motif(beans),
+    ("bean", "coffee", "roast", "espresso"): Motif(beans),
+    ("tea", "infusion"): Motif(tea),
 }

@@ -86,7 +86,7 @@ def ink(d: Drawing) -> None:
 
 MOTIFS: Motifs = {
     ("notebook", "journal", "planner", "diary", "sketchbook"): Motif(notebook, stands=False),
-    ("pencils", "pencil", "crayon", "brushes"): Motif(pencils),
+    ("pencil", "crayon"): Motif(pencils),
     ("keyboard",): Motif(keyboard, stands=False),
     ("ink", "pen", "nib"): Motif(ink),
 }

@@ -107,5 +107,5 @@ MOTIFS: Motifs = {
     ("pan", "skillet", "wok"): Motif(pan, stands=False),
     ("board", "knife"): Motif(board, stands=False),
     ("mill", "grinder", "shaker"): Motif(mill),
-    ("bowl", "bowls", "plate", "dish"): Motif(bowls),
+    ("bowl", "plate", "dish"): Motif(bowls),
 }

@@ -75,7 +75,7 @@ def candle(d: Drawing) -> None:
 
 MOTIFS: Motifs = {
     ("pendant", "chandelier"): Motif(pendant),
-    ("candle", "candles"): Motif(candle),
+    ("candle",): Motif(candle),
     ("reading", "task", "desk", "arm"): Motif(desk_lamp),
     ("lamp", "light", "lantern"): Motif(table_lamp),
 }

@@ -2,6 +2,7 @@ import { useNavigate, useParams, useSearchParams } from "react-router";
 
 import { StaleNotice } from "../availability/StaleNotice";
 import { Unavailable } from "../availability/Unavailable";
+import { NotFoundPage } from "../shell/NotFoundPage";
 import { PageTitle } from "../shell/PageTitle";
 import { PAGE_SIZE } from "./api";
 import { CategoryNav, CategoryNavSkeleton } from "./CategoryNav";
@@ -25,6 +26,9 @@ export function ListingPage() {
   const categories = useCategories();
   const found = useListing(listing);
 
+  if (found.refused) {
+    return <NotFoundPage />;
+  }
   if (found.failed) {
     return (
       <>
@@ -35,7 +39,9 @@ export function ListingPage() {
   }
   const greeting = listing.category === null && listing.query === "";
   const title = titleOf(listing, categories);
-  const empty = found.products?.length === 0;
+  // Nothing found for the last listing says nothing about this one.
+  const products = found.outdated && found.products?.length === 0 ? undefined : found.products;
+  const empty = products?.length === 0;
   return (
     <>
       <PageTitle page={greeting ? null : title} />
@@ -56,12 +62,12 @@ export function ListingPage() {
         </div>
       )}
       <p className="visually-hidden" role="status">
-        {announcement(found.products?.length, found.hasMore)}
+        {announcement(products?.length, found.hasMore)}
       </p>
-      {found.products === undefined && <ProductGridSkeleton count={PAGE_SIZE / 2} />}
-      {found.products !== undefined && !empty && (
+      {products === undefined && <ProductGridSkeleton count={PAGE_SIZE / 2} />}
+      {products !== undefined && !empty && (
         <>
-          <ProductGrid products={found.products} dimmed={found.outdated} />
+          <ProductGrid products={products} level={greeting ? 3 : 2} dimmed={found.outdated} />
           {found.hasMore && <LoadMore listing={found} />}
         </>
       )}

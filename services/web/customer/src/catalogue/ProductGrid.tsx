@@ -5,13 +5,20 @@ import styles from "./ProductGrid.module.css";
 /** About what fits on a first screen: these pictures are loaded at once. */
 const ABOVE_THE_FOLD = 4;
 
+interface Props {
+  products: Product[];
+  /** The level of the headings of the cards. */
+  level: 2 | 3;
+  dimmed?: boolean;
+}
+
 /** Products as cards in rows. */
-export function ProductGrid({ products, dimmed = false }: { products: Product[]; dimmed?: boolean }) {
+export function ProductGrid({ products, level, dimmed = false }: Props) {
   return (
     <ul className={styles.grid} data-dimmed={dimmed}>
       {products.map((product, index) => (
         <li key={product.id}>
-          <ProductCard product={product} eager={index < ABOVE_THE_FOLD} />
+          <ProductCard product={product} level={level} eager={index < ABOVE_THE_FOLD} />
         </li>
       ))}
     </ul>

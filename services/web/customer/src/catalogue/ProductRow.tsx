@@ -12,7 +12,7 @@ export function ProductRow({ title, products }: { title: string; products: Produ
       <h2 id={titleId} className={styles.title}>
         {title}
       </h2>
-      <ProductGrid products={products} />
+      <ProductGrid products={products} level={3} />
     </section>
   );
 }

@@ -16,8 +16,10 @@ import type { Category, Product } from "./product";
 export interface GrowingListing {
   /** What has been loaded so far; undefined before the first answer. */
   products: Product[] | undefined;
-  /** The first page could not be loaded. */
+  /** The first page could not be loaded for now. */
   failed: boolean;
+  /** The shop says that there can be no such listing. */
+  refused: boolean;
   /** A further page could not be loaded. */
   nextFailed: boolean;
   /** What is shown could not be refreshed. */
@@ -41,7 +43,8 @@ export function useListing(listing: Listing): GrowingListing {
     getNextPageParam: (page) => page.nextCursor,
     placeholderData: keepPreviousData,
   });
-  const failed = query.isError && query.data === undefined;
+  const missing = query.isError && query.data === undefined;
+  const refused = missing && !isTransient(query.error);
   const nextFailed = query.isFetchNextPageError;
   const retry = () => {
     void query.refetch({ cancelRefetch: false });
@@ -49,11 +52,13 @@ export function useListing(listing: Listing): GrowingListing {
   const loadMore = () => {
     void query.fetchNextPage({ cancelRefetch: false });
   };
-  useKeepTrying(query.isError, nextFailed ? loadMore : retry);
+  // A cursor that the shop refuses stays refused: then everything is loaded anew, with fresh ones.
+  useKeepTrying(query.isError && !refused, nextFailed && isTransient(query.error) ? loadMore : retry);
 
   return {
     products: query.data && withoutRepeats(query.data.pages.flatMap((page) => page.items)),
-    failed,
+    failed: missing && !refused,
+    refused,
     nextFailed,
     stale: query.isRefetchError,
     outdated: query.isPlaceholderData,

@@ -1,0 +1,94 @@
+"""The operator on a cluster: its images there, its chart installed."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from storefront_dev.binaries import binaries, kubectl
+from storefront_dev.clusters import Cluster
+from storefront_dev.errors import ClusterError
+from storefront_dev.folders import REPOSITORY
+from storefront_dev.images import builder, catalogue
+from storefront_dev.images.archive import Record
+from storefront_dev.progress import Progress
+
+NAMESPACE = "storefront-system"
+RELEASE = "storefront-operator"
+REGISTRY_VARIABLE = "REGISTRY"
+"""Environment variable: the registry that a cluster which is not the embedded one pulls from."""
+
+
+def install(cluster: Cluster, progress: Progress) -> None:
+    """Build what has changed, bring the images to the cluster, install or upgrade the operator, wait for it.
+
+    Raises ClusterError with what the failing program said.
+    """
+    records = _images(progress)
+    registry = os.environ.get(REGISTRY_VARIABLE)
+    if registry:
+        for record in records:
+            builder.push(record, registry, progress)
+    else:
+        progress("images: loading into the cluster")
+        cluster.load_images([record.archive for record in records])
+    operator = next(record for record in records if record.name == "operator")
+    progress("operator: installing the chart")
+    helm(
+        cluster,
+        "upgrade",
+        "--install",
+        RELEASE,
+        str(REPOSITORY / "charts/operator"),
+        f"--namespace={NAMESPACE}",
+        "--create-namespace",
+        f"--set=image.registry={registry or catalogue.DEFAULT_REGISTRY}",
+        # The tag stays the same while the operator is worked on; its content does not.
+        f"--set-string=podAnnotations.content-hash={operator.content_hash[:16]}",
+    )
+    deployment = (f"deployment/{RELEASE}", f"--namespace={NAMESPACE}")
+    try:
+        run(cluster, "rollout", "status", *deployment, "--timeout=120s")
+    except ClusterError as error:
+        log = run(cluster, "logs", *deployment, "--tail=20")
+        raise ClusterError(f"{error}\nThe operator's log ends with:\n{log}") from error
+    progress("operator: running")
+
+
+def run(cluster: Cluster, *arguments: str, text: str | None = None) -> str:
+    """Run kubectl against a cluster and return what it printed; ClusterError when it fails."""
+    return _checked([str(kubectl()), f"--kubeconfig={cluster.kubeconfig}", *arguments], text)
+
+
+def helm(cluster: Cluster, *arguments: str) -> str:
+    """Run helm against a cluster and return what it printed; ClusterError when it fails."""
+    return _checked([str(binaries()["helm"]), f"--kubeconfig={cluster.kubeconfig}", *arguments])
+
+
+def storefront(cluster: Cluster, name: str) -> dict[str, Any]:
+    """A Storefront as the API has it; ClusterError when it does not exist."""
+    found: dict[str, Any] = json.loads(run(cluster, "get", "storefront", name, "-o", "json"))
+    return found
+
+
+def _images(progress: Progress) -> list[Record]:
+    outcomes = builder.build(catalogue.select([]), progress)
+    broken = [f"{outcome.image.name}: {outcome.error}" for outcome in outcomes if outcome.record is None]
+    if broken:
+        raise ClusterError("images could not be built\n" + "\n".join(broken))
+    return [outcome.record for outcome in outcomes if outcome.record is not None]
+
+
+def _checked(command: Sequence[str], text: str | None = None) -> str:
+    # An ambient KUBECONFIG must not reach a program that would use it.
+    environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+    result = subprocess.run(command, input=text, capture_output=True, text=True, check=False, env=environment)
+    if result.returncode != 0:
+        words = [
+            Path(command[0]).name,
+            *(word for word in command[1:] if not word.startswith("--kubeconfig")),
+        ]
+        raise ClusterError(f"{' '.join(words)}\n{result.stderr.strip() or result.stdout.strip()}")
+    return result.stdout

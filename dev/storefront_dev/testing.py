@@ -1,0 +1,150 @@
+"""`storefront-dev test`: every test of the repository, and one line that says how it went."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from storefront_dev.clusters import resolve
+from storefront_dev.errors import ClusterError
+from storefront_dev.folders import REPOSITORY
+
+_WEB = REPOSITORY / "services/web/customer"
+_NODE_MAJOR = 20
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One group of tests; `budget` is what it should take at most on two cores, in minutes."""
+
+    name: str
+    folder: str
+    budget: int
+    fast: bool = False
+
+
+@dataclass
+class Result:
+    """How a suite went."""
+
+    suite: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+SUITES = (
+    Suite("unit", "tests/unit", 2, fast=True),
+    Suite("services", "tests/services", 10),
+    Suite("control-plane", "tests/control_plane", 8),
+    Suite("e2e", "tests/e2e", 15),
+)
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `test`."""
+    parser = subparsers.add_parser("test", help="run the tests")
+    parser.add_argument("--fast", action="store_true", help="only those that need no cluster")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    suites = [suite for suite in SUITES if suite.fast or not arguments.fast]
+    results = [_web(), *(_pytest(suite) for suite in suites)]
+    print()
+    for result in results:
+        state = "FAILED" if result.failed else "ok"
+        print(
+            f"  {result.suite:<14} {state:<7} {result.passed:>4} passed {result.failed:>3} failed "
+            f"{result.skipped:>3} skipped  {result.seconds:6.0f} s"
+        )
+    passed, failed, skipped = (
+        sum(getattr(r, key) for r in results) for key in ("passed", "failed", "skipped")
+    )
+    print(f"{_where(arguments.fast)}: {passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+def _where(fast: bool) -> str:
+    """Which cluster the tests ran on, in one word."""
+    if fast:
+        return "no-cluster"
+    try:
+        return resolve().name
+    except ClusterError:
+        return "no-nodes"
+
+
+def _pytest(suite: Suite) -> Result:
+    print(f"\n== {suite.name} (budget {suite.budget} min)", flush=True)
+    report = REPOSITORY / "artifacts" / f"{suite.name}.xml"
+    report.parent.mkdir(exist_ok=True)
+    report.unlink(missing_ok=True)
+    started = time.monotonic()
+    code = _call([sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}", suite.folder])
+    result = _counted(suite.name, report)
+    result.seconds = time.monotonic() - started
+    if code != 0 and not result.failed:
+        result.failed = 1  # a crash, or no test at all
+    return result
+
+
+def _counted(name: str, report: Path) -> Result:
+    if not report.exists():
+        return Result(name, failed=1)
+    result = Result(name)
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        total, failed, skipped = (int(suite.get(key, 0)) for key in ("tests", "failures", "skipped"))
+        failed += int(suite.get("errors", 0))
+        result.passed += max(total - failed - skipped, 0)
+        result.failed += failed
+        result.skipped += skipped
+    return result
+
+
+def _web() -> Result:
+    """The web app's own tests, with the Node.js of this machine."""
+    print("\n== web (budget 2 min)", flush=True)
+    started = time.monotonic()
+    if not _has_node():
+        print(f"skipped: Node.js {_NODE_MAJOR} or newer and npm are not installed")
+        return Result("web", skipped=0 if _required() else 1, failed=1 if _required() else 0)
+    stamp = _WEB / "node_modules/.package-lock.json"
+    lock = _WEB / "package-lock.json"
+    if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
+        if _call(["npm", "ci", "--no-audit", "--no-fund", "--silent"], _WEB):
+            return Result("web", failed=1, seconds=time.monotonic() - started)
+        stamp.touch()
+    report = REPOSITORY / "artifacts/web.xml"
+    report.parent.mkdir(exist_ok=True)
+    report.unlink(missing_ok=True)
+    code = _call(
+        ["npx", "vitest", "run", "--reporter=dot", "--reporter=junit", f"--outputFile.junit={report}"], _WEB
+    )
+    result = _counted("web", report)
+    result.failed = result.failed or (1 if code else 0)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _has_node() -> bool:
+    if not shutil.which("npm") or not shutil.which("node"):
+        return False
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
+    return int(version.lstrip("v").split(".")[0] or 0) >= _NODE_MAJOR
+
+
+def _required() -> bool:
+    return os.environ.get("REQUIRE_NODES") == "1"
+
+
+def _call(command: Sequence[str], folder: Path = REPOSITORY) -> int:
+    environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+    return subprocess.run(command, cwd=folder, check=False, env=environment).returncode
