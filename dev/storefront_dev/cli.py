@@ -59,8 +59,9 @@ def _down(_: argparse.Namespace) -> None:
 
 
 def _status(_: argparse.Namespace) -> int:
-    status = resolve().status()
-    print("\n".join(status.lines))
+    cluster = resolve()
+    status = cluster.status()
+    print("\n".join([*status.lines, *cluster.cost()]))
     return 0 if status.running else 1
 
 

@@ -53,7 +53,10 @@ class Cluster(Protocol):
         """Remove the cluster and leave nothing of it behind."""
 
     def status(self) -> Status:
-        """What runs, and what it costs."""
+        """What runs."""
+
+    def cost(self) -> list[str]:
+        """What it costs, measured over some seconds; lines for people, none where it cannot be known."""
 
     def load_images(self, archives: Sequence[Path]) -> None:
         """Make the images of docker or OCI archives available to pods on every node."""

@@ -41,16 +41,18 @@ class ContextCluster:
         )
 
     def status(self) -> Status:
-        client = Client(config=KubeConfig.from_file(self.kubeconfig), trust_env=False)
         nodes = {}
-        for node in client.list(Node):
-            assert node.metadata is not None
-            conditions = (node.status.conditions if node.status else None) or []
-            nodes[node.metadata.name or ""] = any(
-                c.type == "Ready" and c.status == "True" for c in conditions
-            )
+        with Client(config=KubeConfig.from_file(self.kubeconfig), trust_env=False) as client:
+            for node in client.list(Node):
+                assert node.metadata is not None
+                conditions = (node.status.conditions if node.status else None) or []
+                is_ready = any(each.type == "Ready" and each.status == "True" for each in conditions)
+                nodes[node.metadata.name or ""] = is_ready
         lines = [f"{name}: {'ready' if ready else 'not ready'}" for name, ready in nodes.items()]
         return Status(nodes, lines)
+
+    def cost(self) -> list[str]:
+        return []
 
     def load_images(self, archives: Sequence[Path]) -> None:
         raise ClusterError(

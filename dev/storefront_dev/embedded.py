@@ -13,13 +13,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lightkube import ApiError, Client
-from lightkube.models.core_v1 import Taint
-from lightkube.resources.coordination_v1 import Lease
-from lightkube.resources.core_v1 import Node
-from lightkube.types import PatchType
+from lightkube import Client
 
-from storefront_dev import addons, cgroups, containerd, folders, network, preflight, processes, usage, waiting
+from storefront_dev import (
+    addons,
+    cgroups,
+    containerd,
+    folders,
+    network,
+    preflight,
+    processes,
+    registration,
+    usage,
+    waiting,
+)
 from storefront_dev.binaries import Binaries, binaries
 from storefront_dev.clusters import Status
 from storefront_dev.control_plane import ControlPlane
@@ -28,7 +35,6 @@ from storefront_dev.node import Machine
 from storefront_dev.progress import Progress
 from storefront_dev.topology import API_PORT, HOST_ADDRESS, HTTP_PORT, HTTPS_PORT, NODES, node
 
-_OUT_OF_SERVICE = Taint(key="node.kubernetes.io/out-of-service", value="nodeshutdown", effect="NoExecute")
 _SAMPLE_SECONDS = 5.0
 
 
@@ -78,19 +84,17 @@ class EmbeddedCluster:
             since = datetime.datetime.now(datetime.UTC)
             for machine in off:
                 machine.start()
-            client = addons.client(self.kubeconfig)
-            addons.apply(client)
-            for machine in self._machines.values():
-                self._wait_node(client, machine, since if machine in off else None)
-            ready = time.monotonic() - began
-            self._progress(f"{len(self._machines)} nodes are ready ({ready:.1f} s of a budget of 15 s)")
-            self._start_agent()
-            self._control_plane.wait_controllers()
-            waiting.until(
-                lambda: addons.dns_ready(client, len(NODES)),
-                "CoreDNS is ready on every node",
-                seconds=60,
-            )
+            with addons.client(self.kubeconfig) as client:
+                addons.apply(client)
+                for machine in self._machines.values():
+                    self._wait_node(client, machine, since if machine in off else None)
+                ready = time.monotonic() - began
+                self._progress(f"{len(self._machines)} nodes are ready ({ready:.1f} s of a budget of 15 s)")
+                self._start_agent()
+                self._control_plane.wait_controllers()
+                waiting.until(
+                    lambda: addons.dns_ready(client, len(NODES)), "CoreDNS is ready on every node", seconds=60
+                )
             self._progress(f"cluster is up; KUBECONFIG={self.kubeconfig}")
 
     def down(self) -> None:
@@ -98,7 +102,7 @@ class EmbeddedCluster:
             self._require_sole()
             pids = [
                 pid
-                for owner in self._owners()
+                for owner in self.folders()
                 for found in processes.running(owner).values()
                 for pid in found
             ]
@@ -117,7 +121,7 @@ class EmbeddedCluster:
         """What of the cluster is on this machine, one line each: nothing after `down`."""
         found = [
             f"process {pid} ({role})"
-            for owner in self._owners()
+            for owner in self.folders()
             for role, pids in processes.running(owner).items()
             for pid in pids
         ]
@@ -130,30 +134,39 @@ class EmbeddedCluster:
         return found
 
     def status(self) -> Status:
-        pids = usage.with_descendants(
-            pid for owner in self._owners() for found in processes.running(owner).values() for pid in found
-        )
-        if not pids:
+        roles = processes.running(self._control_plane.state_dir)
+        if not roles:
             return Status({}, ["the embedded cluster is down"])
-        lines = [f"{role}: running" for role in processes.running(self._control_plane.state_dir)]
+        lines = [f"{role}: running" for role in roles]
         ready = {}
         if not self._control_plane.ready():
             lines.append(f"the API server does not answer; see {self._control_plane.log('kube-apiserver')}")
         else:
-            client = addons.client(self.kubeconfig)
-            for each in NODES:
-                ready[each.name] = _node_ready(client, each.name, None)
-                state = (
-                    "ready" if ready[each.name] else "not ready" if self._machines[each.name].on else "off"
-                )
-                lines.append(f"{each.name} (zone {each.zone}, {each.address}): {state}")
-        share = usage.processor_percent(pids, _SAMPLE_SECONDS)
-        gibibytes = usage.memory(pids) / 2**30
-        lines.append(
-            f"costs, pods included: {share:.1f} % of one core over {_SAMPLE_SECONDS:g} s, {gibibytes:.2f} GiB PSS"
-        )
+            with addons.client(self.kubeconfig) as client:
+                ready = {each.name: registration.ready(client, each.name) for each in NODES}
+        for each in NODES:
+            state = (
+                "off"
+                if not self._machines[each.name].on
+                else "ready"
+                if ready.get(each.name)
+                else "not ready"
+            )
+            lines.append(f"{each.name} (zone {each.zone}, {each.address}): {state}")
         lines.append(f"KUBECONFIG={self.kubeconfig}")
         return Status(ready, lines)
+
+    def cost(self) -> list[str]:
+        pids = usage.with_descendants(
+            pid for owner in self.folders() for found in processes.running(owner).values() for pid in found
+        )
+        if not pids:
+            return []
+        share = usage.processor_percent(pids, _SAMPLE_SECONDS)
+        gibibytes = usage.memory(pids) / 2**30
+        return [
+            f"costs, pods included: {share:.1f} % of one core over {_SAMPLE_SECONDS:g} s, {gibibytes:.2f} GiB PSS"
+        ]
 
     def load_images(self, archives: Sequence[Path]) -> None:
         """Into every node, switched on or off; before the first `up`, into the store that nodes are made
@@ -182,9 +195,9 @@ class EmbeddedCluster:
             began = time.monotonic()
             machine.stop()
             network.disconnect(machine.node)
-            # A cloud's controllers would see that the machine is off, and say so: it lets pods and volumes
-            # move.
-            _set_out_of_service(addons.client(self.kubeconfig), name, True)
+            # A cloud's controllers would see that the machine is off and say so, which frees its pods.
+            with addons.client(self.kubeconfig) as client:
+                registration.set_out_of_service(client, name, True)
             self._progress(f"{name} is off ({time.monotonic() - began:.1f} s)")
 
     def start_node(self, name: str) -> None:
@@ -195,7 +208,8 @@ class EmbeddedCluster:
             since = None if machine.on else datetime.datetime.now(datetime.UTC)
             network.connect(machine.node)
             machine.start()
-            self._wait_node(addons.client(self.kubeconfig), machine, since)
+            with addons.client(self.kubeconfig) as client:
+                self._wait_node(client, machine, since)
             self._progress(f"{name} is ready ({time.monotonic() - began:.1f} s)")
 
     def _stores(self) -> list[tuple[Path, Path]]:
@@ -214,7 +228,8 @@ class EmbeddedCluster:
             containerd.clone(containerd.seed(addons.images(programs), addons.PAUSE_IMAGE), seed)
         return seed
 
-    def _owners(self) -> list[Path]:
+    def folders(self) -> list[Path]:
+        """The owners of the cluster's processes: the control plane's folder and each machine's."""
         return [self._control_plane.state_dir, *(machine.folder for machine in self._machines.values())]
 
     @contextlib.contextmanager
@@ -237,10 +252,11 @@ class EmbeddedCluster:
             self._progress("the programs were built anew: restarting the cluster")
             for machine in self._machines.values():
                 machine.stop()
-                if machine.store[1].exists():
-                    with containerd.serving(machine.store[1], addons.PAUSE_IMAGE) as socket_path:
-                        containerd.load(socket_path, machine.store[1], addons.images(programs))
             self._control_plane.stop()
+            for root in (self.folder / "seed", *(machine.store[1] for machine in self._machines.values())):
+                if root.exists():
+                    with containerd.serving(root, addons.PAUSE_IMAGE) as served:
+                        containerd.load(served, root, addons.images(programs))
         record.write_text(str(programs.folder))
 
     def _require_sole(self) -> None:
@@ -292,40 +308,9 @@ class EmbeddedCluster:
 
     def _wait_node(self, client: Client, machine: Machine, since: datetime.datetime | None) -> None:
         waiting.until(
-            lambda: _node_ready(client, machine.node.name, since),
+            lambda: registration.ready(client, machine.node.name, since),
             f"{machine.node.name} is ready",
             seconds=90,
             detail=machine.last_lines,
         )
-        _set_out_of_service(client, machine.node.name, False)
-
-
-def _node_ready(client: Client, name: str, since: datetime.datetime | None) -> bool:
-    """Whether the node is ready; with `since`, by what its kubelet said after that time.
-
-    The status of a machine that was just switched on is still the one it had before.
-    """
-    try:
-        status = client.get(Node, name).status
-        lease = client.get(Lease, name, namespace="kube-node-lease").spec if since else None
-    except ApiError:
-        return False
-    if since is not None and not (lease and lease.renewTime and lease.renewTime >= since):
-        return False
-    for condition in (status.conditions if status else None) or []:
-        if condition.type == "Ready" and condition.status == "True":
-            heard = condition.lastHeartbeatTime
-            # Given in whole seconds, unlike the lease's time.
-            return since is None or (heard is not None and heard >= since.replace(microsecond=0))
-    return False
-
-
-def _set_out_of_service(client: Client, name: str, out: bool) -> None:
-    spec = client.get(Node, name).spec
-    before = (spec.taints if spec else None) or []
-    taints = [taint for taint in before if taint.key != _OUT_OF_SERVICE.key]
-    if out:
-        taints.append(_OUT_OF_SERVICE)
-    if taints != before:
-        patch = {"spec": {"taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints]}}
-        client.patch(Node, name, patch, patch_type=PatchType.MERGE)
+        registration.set_out_of_service(client, machine.node.name, False)

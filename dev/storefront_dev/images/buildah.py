@@ -4,6 +4,8 @@ Isolation is chroot: it needs no user namespaces, cgroups or container runtime, 
 that are containers themselves. Its storage is the project's own, so nothing else on the machine is touched.
 """
 
+import contextlib
+import json
 import os
 import subprocess
 import tempfile
@@ -80,6 +82,18 @@ class Buildah:
                 f"--tag={reference}",
                 str(context),
             )
+
+    def prune(self, keep: int) -> None:
+        """Remove the oldest leftovers of former builds, with the layers that only they use, all but `keep`.
+
+        The newer ones are the cache of the next builds.
+        """
+        listed = json.loads(self._quietly("images", "--json", "--filter", "dangling=true") or "null") or []
+        newest_first = sorted(listed, key=lambda image: image["created"], reverse=True)
+        for image in newest_first[keep:]:
+            # One that something else still needs stays until that is gone.
+            with contextlib.suppress(ImageError):
+                self._quietly("rmi", image["id"])
 
     def show(self, title: str, log: Path, *arguments: str) -> None:
         """Run buildah with its steps shown. Raises ImageError when it fails."""

@@ -17,6 +17,9 @@ from storefront_dev.progress import Progress
 
 CONTENT_HASH_LABEL = "dev.storefront.content-hash"
 
+# Stages and former versions that serve the next builds as cache: a few per image, 100 MB each.
+_LEFTOVERS = 30
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -145,6 +148,7 @@ def _built(
         build_seconds=round(time.monotonic() - started, 1),
     )
     record.save()
+    buildah.prune(keep=_LEFTOVERS)
     buildah.progress(f"{record.name}: built in {record.build_seconds:.0f} s")
     return record
 

@@ -23,7 +23,7 @@ def parse_quantity(text: str) -> Decimal:
             f"{text!r} is not a quantity; write a number with a unit, such as 500m, 2, 256Mi or 10Gi"
         )
     suffix = match.group(2) or ""
-    return Decimal(text.removesuffix(suffix)) * Decimal(_BINARY.get(suffix) or _DECIMAL[suffix])
+    return Decimal(text.removesuffix(suffix)) * _UNITS[suffix]
 
 
 def canonical_quantity(value: object) -> str:

@@ -21,7 +21,8 @@ MAX_NAME_LENGTH = 40
 HostName = Annotated[str, StringConstraints(max_length=253, pattern=HOST_PATTERN)]
 ObjectName = Annotated[str, StringConstraints(max_length=253, pattern=HOST_PATTERN)]
 EnvName = Annotated[str, StringConstraints(max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Replicas = Annotated[int, Field(ge=1, le=100)]
+Replicas = Annotated[int, Field(strict=True, ge=1, le=100)]
+Flag = Annotated[bool, Field(strict=True)]
 
 
 class Model(BaseModel):
@@ -87,7 +88,9 @@ class Toleration(Model):
     operator: TolerationOperator | None = Field(None, description="Exists or Equal (default).")
     value: str | None = Field(None, description="Taint value, with operator Equal.")
     effect: TaintEffect | None = Field(None, description="Taint effect to match; empty matches all.")
-    toleration_seconds: int | None = Field(None, description="For NoExecute: seconds until a pod is evicted.")
+    toleration_seconds: Annotated[int, Field(strict=True, ge=0)] | None = Field(
+        None, description="For NoExecute: seconds until a pod is evicted."
+    )
 
 
 class EnvVar(Model):
@@ -128,7 +131,7 @@ class Tls(Model):
     secret_name: ObjectName | None = Field(
         None, description="A kubernetes.io/tls Secret in the namespace <name>-edge. Required in mode Secret."
     )
-    redirect_http: bool | None = Field(
+    redirect_http: Flag | None = Field(
         None, description="Answer plain HTTP with a redirect to HTTPS. Default: true."
     )
 
@@ -173,7 +176,7 @@ class Frontends(Model):
 class ProductService(ScaledWorkload):
     """Catalogue, inventory and search."""
 
-    sample_catalogue: bool | None = Field(
+    sample_catalogue: Flag | None = Field(
         None, description="Fill an empty catalogue with sample products. Default: false."
     )
 
@@ -196,7 +199,7 @@ class Storage(Model):
 class Postgres(Workload):
     """PostgreSQL with Patroni: one primary, the other members replicate synchronously."""
 
-    members: Annotated[int, Field(ge=1, le=9)] | None = Field(
+    members: Annotated[int, Field(strict=True, ge=1, le=9)] | None = Field(
         None, description="Members of the cluster, the primary included. Default: 3."
     )
     storage: Storage | None = Field(None, description="Volume of each member.")
@@ -257,7 +260,7 @@ class StorefrontSpec(Model):
         description="Replica counts and sizes of everything not set below: Production (default) "
         "or Development.",
     )
-    paused: bool | None = Field(
+    paused: Flag | None = Field(
         None,
         description="Stop reconciling: the operator changes nothing until this is false. Default: false.",
     )

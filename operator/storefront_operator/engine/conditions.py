@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from storefront_operator.api import Storefront
@@ -46,8 +46,14 @@ def build_status(
     """The new status.
 
     `healths` maps component names to (condition type, health). `verdict` overrides the summary conditions.
-    Times change only where a condition's status does.
+    Times change only where a condition's status does. A component becomes Ready when it is complete, and stays
+    Ready through changes and losses as long as it does its job.
     """
+    was_ready = {c["type"] for c in previous.get("conditions") or () if c["status"] == "True"}
+    healths = {
+        name: (kind, health if kind in was_ready or not health.progressing else replace(health, ready=False))
+        for name, (kind, health) in healths.items()
+    }
     conditions = _summary(healths, verdict)
     conditions += [
         _condition(kind, "True" if health.ready else "False", health.reason, health.message)

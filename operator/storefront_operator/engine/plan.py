@@ -21,9 +21,8 @@ class Why(StrEnum):
 
 _WAVES: Sequence[frozenset[str]] = (
     frozenset({"Namespace"}),
-    frozenset(
-        {"ServiceAccount", "Role", "RoleBinding", "Secret", "ConfigMap", "Service", "PodDisruptionBudget"}
-    ),
+    frozenset({"ServiceAccount", "Role", "Secret", "ConfigMap", "Service", "PodDisruptionBudget"}),
+    frozenset({"RoleBinding"}),  # the API server looks its Role up to see whether the operator may grant it
     frozenset({"StatefulSet"}),
     frozenset({"Job", "Deployment"}),
 )

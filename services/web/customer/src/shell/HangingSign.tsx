@@ -4,7 +4,6 @@ import styles from "./HangingSign.module.css";
 export function HangingSign({ text }: { text: string }) {
   return (
     <svg className={styles.sign} viewBox="0 0 360 300" aria-hidden="true">
-      <circle className={styles.nail} cx="180" cy="30" r="9" />
       <g className={styles.swing}>
         <rect className={styles.board} x="24" y="126" width="312" height="138" rx="32" />
         <path className={styles.cord} d="M72 152 180 30l108 122" />
@@ -14,6 +13,7 @@ export function HangingSign({ text }: { text: string }) {
           {text}
         </text>
       </g>
+      <circle className={styles.nail} cx="180" cy="30" r="9" />
     </svg>
   );
 }
