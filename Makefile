@@ -41,13 +41,13 @@ test-fast: install ## Run the tests that need no cluster
 lint: install ## Check format, style, types and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy operator/storefront_operator dev/storefront_dev
+	$(BIN)/mypy operator/storefront_operator dev/storefront_dev images/postgres/*.py
 	cd services/common && ../../$(BIN)/mypy storefront_common
 	cd services/product && ../../$(BIN)/mypy product_service
 	PYTHONPATH=operator:dev $(BIN)/lint-imports
 
-images: install ## Build the images whose inputs changed
-	@$(BIN)/storefront-dev images
+images: install ## Build the images whose inputs changed and load them into the cluster
+	@$(BIN)/storefront-dev images --load
 
 push: install ## Build the images and push them: make push REGISTRY=registry.example.com/team
 	@test -n "$(REGISTRY)" || { echo "Say where to: make push REGISTRY=registry.example.com/team"; exit 2; }

@@ -68,7 +68,13 @@ def load(socket: Path, root: Path, contents: Sequence[Path], *, unpack: bool = F
         if all(known.get(name) == digest and name in present for name, digest in held.items()):
             continue
         _ctr(socket, "images", "import", *([] if unpack else ["--no-unpack"]), str(archive))
+        replaced = {known[name] for name, digest in held.items() if known.get(name, digest) != digest}
         known.update(held)
+        # What nobody can name any more would fill the disk, one build after another. Containers that run
+        # keep theirs.
+        for digest in replaced - set(known.values()):
+            if digest in present:
+                _ctr(socket, "images", "remove", digest)
         # After each import: what a crash leaves recorded is there.
         partial = record.with_suffix(".partial")
         partial.write_text(json.dumps(known, indent=2))

@@ -193,8 +193,9 @@ class EmbeddedCluster:
         with self._lock():
             self._require_up()
             began = time.monotonic()
-            machine.stop()
+            # First the cable: a machine without power sends no farewell, and no refusal either.
             network.disconnect(machine.node)
+            machine.stop()
             # A cloud's controllers would see that the machine is off and say so, which frees its pods.
             with addons.client(self.kubeconfig) as client:
                 registration.set_out_of_service(client, name, True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import json
 import signal
 import socket
@@ -26,6 +27,7 @@ from storefront_dev.binaries import binaries, kubernetes_version
 from storefront_dev.clusters import Cluster
 from storefront_dev.embedded import EmbeddedCluster
 from storefront_dev.pki import Authority
+from storefront_dev.progress import Progress
 
 from tests.e2e.kubectl import Kubectl, eventually
 from tests.e2e.web import eventually_get, get
@@ -47,14 +49,18 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def workload(
-    cluster: Cluster, kubectl: Kubectl, authority: Authority, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Kubectl]:
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image of etcd, as a file."""
+    archive = tmp_path_factory.mktemp("image") / "etcd.tar"
+    archives.write_program_image(archive, reference=IMAGE, program=binaries()["etcd"])
+    return archive
+
+
+@pytest.fixture(scope="module")
+def workload(cluster: Cluster, kubectl: Kubectl, authority: Authority, archive: Path) -> Iterator[Kubectl]:
     """Two members on different nodes, each with a volume, behind a LoadBalancer Service that claims HOST."""
     if not isinstance(cluster, EmbeddedCluster):
         pytest.skip(f"the images of this test are loaded from files, which {cluster.name} does not do")
-    archive = tmp_path_factory.mktemp("image") / "etcd.tar"
-    archives.write_program_image(archive, reference=IMAGE, program=binaries()["etcd"])
     cluster.load_images([archive])
     certificate = authority.issue("etcd", user="etcd", names=[HOST])
     kubectl.apply(
@@ -106,6 +112,22 @@ def test_pod_security_admission_rejects_a_privileged_pod(kubectl: Kubectl, level
     kubectl("delete", "namespace", namespace, "--wait=false")
     assert refused.returncode != 0
     assert f'violates PodSecurity "{level}:' in refused.stderr
+
+
+def test_an_image_is_loaded_into_every_node_and_only_once(
+    cluster: EmbeddedCluster, workload: Kubectl, archive: Path
+) -> None:
+    def holders() -> set[str]:
+        return {
+            node["metadata"]["name"]
+            for node in workload.get("nodes")
+            if any(IMAGE in (image["names"] or []) for image in node["status"]["images"])
+        }
+
+    eventually(holders, lambda nodes: nodes == {"node1", "node2", "node3"}, 20)
+    said = io.StringIO()
+    EmbeddedCluster(cluster.folder, Progress(said)).load_images([archive])
+    assert "every image is loaded already" in said.getvalue()
 
 
 def test_logs_and_commands_in_a_pod(workload: Kubectl) -> None:

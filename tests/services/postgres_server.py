@@ -80,6 +80,13 @@ class PostgresServer:
         for process in self._processes():
             os.kill(process, signal.SIGCONT)
 
+    def restore(self) -> None:
+        """Running and answering, whatever was done to it."""
+        if (self._data / "postmaster.pid").exists():
+            self.thaw()
+        else:
+            self.start()
+
     def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's connection in autocommit mode."""
         return psycopg.connect(

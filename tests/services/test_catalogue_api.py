@@ -71,7 +71,11 @@ async def test_what_is_left_out_has_defaults(api: aiohttp.ClientSession) -> None
     given = {"sku": sku, "name": "Bare", "category": "bare", "price": {"amount": 0}}
     async with api.post("/api/products", json=given) as response:
         product = await response.json()
-    assert (product["description"], product["stock"], product["price"]) == ("", 0, {"amount": 0, "currency": "EUR"})
+    assert (product["description"], product["stock"], product["price"]) == (
+        "",
+        0,
+        {"amount": 0, "currency": "EUR"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,12 @@ async def test_a_taken_sku_is_a_conflict(api: aiohttp.ClientSession) -> None:
 
 
 async def test_what_is_not_there_is_not_found(api: aiohttp.ClientSession) -> None:
-    for path in (f"/api/products/{uuid4()}", "/api/products/none", f"/api/products/{uuid4()}/picture", "/nowhere"):
+    for path in (
+        f"/api/products/{uuid4()}",
+        "/api/products/none",
+        f"/api/products/{uuid4()}/picture",
+        "/nowhere",
+    ):
         async with api.get(path) as response:
             await problem(response, 404)
     async with api.patch(f"/api/products/{uuid4()}", json={"stock": 1}) as response:
@@ -232,11 +241,30 @@ async def test_bad_queries_are_refused(api: aiohttp.ClientSession, query: dict[s
 
 async def test_search_finds_words_beginnings_and_other_forms(api: aiohttp.ClientSession) -> None:
     word = "zq" + uuid4().hex[:10]
-    product = await created(api, name=f"Running shoes {word}", description="Für den Wald, 3.5/4-mm.", sku=f"AB-{word}")
+    product = await created(
+        api, name=f"Running shoes {word}", description="Für den Wald, 3.5/4-mm.", sku=f"AB-{word}"
+    )
     await created(api, name=f"Walking shoe {word[::-1]}")
-    for query in (word, word[:8], f"{word} run", f"shoe {word.upper()}", f"AB-{word}", f"'{word}' & !!", f"{word} wald"):
+    for query in (
+        word,
+        word[:8],
+        f"{word} run",
+        f"shoe {word.upper()}",
+        f"AB-{word}",
+        f"'{word}' & !!",
+        f"{word} wald",
+    ):
         assert [item["id"] for item in await items(api, q=query)] == [product["id"]], query
-    for query in (f"{word} walking", "!!!", "' ; DROP TABLE products; --", "\\", "a:*b", "%", "\x01\x02", "²½"):
+    for query in (
+        f"{word} walking",
+        "!!!",
+        "' ; DROP TABLE products; --",
+        "\\",
+        "a:*b",
+        "%",
+        "\x01\x02",
+        "²½",
+    ):
         assert product["id"] not in [item["id"] for item in await items(api, q=query)], query
 
 

@@ -43,6 +43,7 @@ def many(postgres: PostgresServer, database: dict[str, str]) -> Iterator[psycopg
         password=PASSWORD,
         dbname=database["DATABASE_NAME"],
         autocommit=True,
+        prepare_threshold=None,  # the tests prepare statements themselves
     ) as connection:
         if connection.execute("SELECT count(*) FROM products").fetchone() == (0,):
             connection.execute(FILL)
@@ -85,7 +86,9 @@ async def test_a_walk_sees_every_product_once_and_in_order(
 async def test_products_that_come_and_go_meanwhile_neither_repeat_nor_hide_others(
     api: aiohttp.ClientSession, many: psycopg.Connection[Any], sort: Sort
 ) -> None:
-    before = {row[0] for row in many.execute("SELECT id::text FROM products WHERE category LIKE 'c_'").fetchall()}
+    before = {
+        row[0] for row in many.execute("SELECT id::text FROM products WHERE category LIKE 'c_'").fetchall()
+    }
     done = asyncio.Event()
 
     async def come_and_go() -> int:
@@ -114,7 +117,9 @@ async def test_products_that_come_and_go_meanwhile_neither_repeat_nor_hide_other
 
 def explain(connection: psycopg.Connection[Any], statement: Any, *, generic: bool) -> dict[str, Any]:
     """The plan of `statement`: for these values, or as prepared for any values."""
-    compiled = statement.compile(dialect=psycopg_dialect.dialect(), compile_kwargs={"render_postcompile": True})
+    compiled = statement.compile(
+        dialect=psycopg_dialect.dialect(), compile_kwargs={"render_postcompile": True}
+    )
     parameters = dict(compiled.construct_params())
     text, values = str(compiled), []
     for number, name in enumerate(compiled.positiontup or parameters, start=1):
@@ -142,8 +147,15 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_page_deep_inside_is_read_from_an_index(
     many: psycopg.Connection[Any], sort: Sort, category: str | None, generic: bool
 ) -> None:
-    column = {"newest": "created_at", "price_asc": "price_amount", "price_desc": "price_amount", "name": "name"}[sort]
-    row = many.execute(f"SELECT id, {column} FROM products ORDER BY {column}, id OFFSET 5000 LIMIT 1").fetchone()
+    column = {
+        "newest": "created_at",
+        "price_asc": "price_amount",
+        "price_desc": "price_amount",
+        "name": "name",
+    }[sort]
+    row = many.execute(
+        f"SELECT id, {column} FROM products ORDER BY {column}, id OFFSET 5000 LIMIT 1"
+    ).fetchone()
     assert row is not None
     product = Product(id=row[0], **{column: row[1]})
     after = Cursor(sort, sort_key(product, sort), product.id)
@@ -151,7 +163,11 @@ def test_a_page_deep_inside_is_read_from_an_index(
     plan = explain(many, page_statement(sort, 25, after, category), generic=generic)
 
     scans = [node for node in nodes(plan) if "Scan" in node["Node Type"]]
-    expected = "products_" + ("category_" if category else "") + sort.value.removesuffix("_asc").removesuffix("_desc")
+    expected = (
+        "products_"
+        + ("category_" if category else "")
+        + sort.value.removesuffix("_asc").removesuffix("_desc")
+    )
     assert [node.get("Index Name") for node in scans] == [expected], plan
     assert not [node for node in nodes(plan) if node["Node Type"] == "Sort"], plan
     # As many rows as the page has: nothing before it was read and thrown away.

@@ -24,13 +24,12 @@ BOUND = 4.0
 """Seconds within which every request is answered: the service's own limit of 3 and room for a busy machine."""
 
 
-@pytest.fixture
-def shop(fragile_postgres: PostgresServer, secrets: Path) -> Iterator[ProductProcess]:
-    """The service with the sample catalogue on a server of its own."""
-    fragile_postgres.create_database("shop")
-    settings = environment(fragile_postgres, "shop", secrets)
-    done = migrate(settings, "--sample-catalogue")
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.fixture(scope="module")
+def shop(fragile_server: PostgresServer, secrets: Path) -> Iterator[ProductProcess]:
+    """The service with the sample catalogue: one process that survives everything in this module."""
+    fragile_server.create_database("shop")
+    settings = environment(fragile_server, "shop", secrets)
+    migrate(settings, sample_catalogue=True)
     process = ProductProcess(settings)
     yield process
     assert process.stop() == 0
@@ -50,7 +49,9 @@ class Load:
         self.wrong: list[str] = []
 
     async def __aenter__(self) -> Load:
-        self._clients = [asyncio.create_task(self._ask(path)) for path in ("/api/products", "/api/categories") * 4]
+        self._clients = [
+            asyncio.create_task(self._ask(path)) for path in ("/api/products", "/api/categories") * 4
+        ]
         await eventually(self.answered(200))
         return self
 
@@ -181,7 +182,7 @@ async def test_the_service_starts_before_its_database(
 ) -> None:
     fragile_postgres.create_database("later")
     settings = environment(fragile_postgres, "later", secrets)
-    assert migrate(settings).returncode == 0
+    migrate(settings)
     fragile_postgres.stop()
     shop = ProductProcess(settings)
     try:
@@ -204,7 +205,7 @@ async def test_sigterm_drains_before_it_stops(
 ) -> None:
     fragile_postgres.create_database("drained")
     settings = environment(fragile_postgres, "drained", secrets)
-    assert migrate(settings, "--sample-catalogue").returncode == 0
+    migrate(settings, sample_catalogue=True)
     shop = ProductProcess({**settings, "DRAIN_SECONDS": "1"})
     await eventually(lambda: ready(http, shop))
     with fragile_postgres.admin("drained") as connection:
@@ -243,6 +244,8 @@ async def _waiting(postgres: PostgresServer) -> bool:
 def _disconnect(postgres: PostgresServer) -> None:
     try:
         with postgres.admin() as connection:
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'product'")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'product'"
+            )
     except psycopg.OperationalError as error:
         raise AssertionError("the test's own connection broke") from error

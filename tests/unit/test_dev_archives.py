@@ -59,13 +59,15 @@ def test_the_same_program_gives_the_same_image(tmp_path: Path, program: Path) ->
 def test_a_docker_archive_names_its_images_by_the_digest_of_the_configuration(
     tmp_path: Path, config: str
 ) -> None:
-    manifest = [{"Config": config, "RepoTags": ["registry/a:1", "registry/b:1"], "Layers": []}]
+    manifest: list[dict[str, object]] = [
+        {"Config": config, "RepoTags": ["registry/a:1", "registry/b:1"], "Layers": []}
+    ]
     archive = write_tar(tmp_path / "docker.tar", {"manifest.json": json.dumps(manifest).encode()})
     assert archives.references(archive) == {"registry/a:1": "sha256:abc", "registry/b:1": "sha256:abc"}
 
 
 def test_an_archive_without_a_name_is_refused(tmp_path: Path) -> None:
-    manifest = [{"Config": "abc.json", "RepoTags": None, "Layers": []}]
+    manifest: list[dict[str, object]] = [{"Config": "abc.json", "RepoTags": None, "Layers": []}]
     archive = write_tar(tmp_path / "docker.tar", {"manifest.json": json.dumps(manifest).encode()})
     with pytest.raises(ClusterError, match="names no image"):
         archives.references(archive)

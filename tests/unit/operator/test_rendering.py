@@ -220,8 +220,10 @@ def test_the_shop_name_is_data_not_code() -> None:
         ("a: [", "not YAML"),
         ("[]", "expected a resource of storefront.dev/v1alpha1"),
         (
-            ("{apiVersion: storefront.dev/v1alpha1, kind: Storefront, metadata: {name: s}, "
-            "spec: {domain: x, profile: y}}"),
+            (
+                "{apiVersion: storefront.dev/v1alpha1, kind: Storefront, metadata: {name: s}, "
+                "spec: {domain: x, profile: y}}"
+            ),
             "spec.profile: 'y' is not allowed",
         ),
     ],
