@@ -79,6 +79,30 @@ class ControlPlane:
         pair = self.authority.issue(name, user=user, groups=groups)
         return self._kubeconfig(self.state_dir / "kubeconfigs" / name, pair)
 
+    def prepare(self) -> None:
+        """Choose ports and issue certificates, where that was not done before; not for two threads at once."""
+        authority = self.authority
+        names = [
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local",
+            "localhost",
+            _LOOPBACK,
+            _SERVICE_ADDRESS,
+            *([self.address] if self.address != _LOOPBACK else []),
+        ]
+        authority.issue("apiserver", user="kube-apiserver", names=names)
+        authority.issue("apiserver-kubelet", user="kube-apiserver-kubelet-client", groups=("system:masters",))
+        Authority(self._pki, "front-proxy-ca").issue("front-proxy", user="front-proxy-client")
+        # An authority of its own: a certificate of the cluster must not open its database.
+        database = Authority(self._pki, "etcd-ca")
+        database.issue("etcd", user="etcd", names=[_LOOPBACK])
+        database.issue("apiserver-etcd", user="kube-apiserver")
+        signing_key(self._pki, "service-account")
+        admin = authority.issue("admin", user="kubernetes-admin", groups=("system:masters",))
+        self._kubeconfig(self.kubeconfig, admin)
+
     def start(self, progress: Progress) -> None:
         """Start what does not run yet and return when the API server is ready.
 
@@ -86,7 +110,7 @@ class ControlPlane:
         """
         running = processes.running(self.state_dir)
         programs = binaries(progress)
-        self._write_certificates()
+        self.prepare()
         if "etcd" not in running:
             self._start("etcd", programs["etcd"], self._etcd())
         if "kube-apiserver" not in running:
@@ -210,29 +234,6 @@ class ControlPlane:
         partial.write_text(json.dumps(chosen))
         partial.rename(path)
         return chosen
-
-    def _write_certificates(self) -> None:
-        authority = self.authority
-        names = [
-            "kubernetes",
-            "kubernetes.default",
-            "kubernetes.default.svc",
-            "kubernetes.default.svc.cluster.local",
-            "localhost",
-            _LOOPBACK,
-            _SERVICE_ADDRESS,
-            *([self.address] if self.address != _LOOPBACK else []),
-        ]
-        authority.issue("apiserver", user="kube-apiserver", names=names)
-        authority.issue("apiserver-kubelet", user="kube-apiserver-kubelet-client", groups=("system:masters",))
-        Authority(self._pki, "front-proxy-ca").issue("front-proxy", user="front-proxy-client")
-        # An authority of its own: a certificate of the cluster must not open its database.
-        database = Authority(self._pki, "etcd-ca")
-        database.issue("etcd", user="etcd", names=[_LOOPBACK])
-        database.issue("apiserver-etcd", user="kube-apiserver")
-        signing_key(self._pki, "service-account")
-        admin = authority.issue("admin", user="kubernetes-admin", groups=("system:masters",))
-        self._kubeconfig(self.kubeconfig, admin)
 
     def _kubeconfig(self, path: Path, user: Pair) -> Path:
         return kubeconfig.write(

@@ -74,6 +74,7 @@ class EmbeddedCluster:
             self._restart_if_built_anew(programs)
             self._require_ports()
             network.create()
+            self._control_plane.prepare()
             with ThreadPoolExecutor(1) as pool:
                 control_plane = pool.submit(self._control_plane.start, self._progress)
                 for machine in self._machines.values():

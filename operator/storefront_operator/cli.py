@@ -20,6 +20,7 @@ from storefront_operator.client import ApiError, ApiUnavailableError, LoginError
 from storefront_operator.client.resources import STOREFRONTS
 from storefront_operator.components import render_storefront
 from storefront_operator.engine.credentials import generated_secrets, placeholders
+from storefront_operator.leadership import LeadershipLostError, LeaseName
 from storefront_operator.main import run_operator
 
 EXIT_FAILED = 1
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (LoginError, ApiUnavailableError, ApiError) as error:
+    except (LoginError, ApiUnavailableError, ApiError, LeadershipLostError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return 130
@@ -58,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     operator.add_argument(
         "--ops-port", type=int, default=8080, help="port of health and metrics (default: 8080)"
     )
+    operator.add_argument(
+        "--lease",
+        type=_lease,
+        metavar="NAMESPACE/NAME",
+        help="work only while holding this Lease, so that several replicas are safe (default: no election)",
+    )
     _add_cluster(operator)
     operator.set_defaults(run=_operator)
 
@@ -73,6 +80,13 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         help="file that names the cluster; needed outside of a pod, KUBECONFIG is not used",
     )
     parser.add_argument("--context", help="context in that file (default: its current one)")
+
+
+def _lease(text: str) -> LeaseName:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAMESPACE/NAME")
+    return LeaseName(namespace, name)
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -166,7 +180,7 @@ def _operator(options: argparse.Namespace) -> int:
     logging.basicConfig(
         level=logging.WARNING, format='{"level":"%(levelname)s","logger":"%(name)s","event":"%(message)s"}'
     )
-    asyncio.run(run_operator(options.kubeconfig, options.context, options.ops_port))
+    asyncio.run(run_operator(options.kubeconfig, options.context, options.ops_port, options.lease))
     return 0
 
 

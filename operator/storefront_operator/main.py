@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import socket
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,34 +18,70 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from storefront_operator.client import Client, connect
 from storefront_operator.engine.engine import Engine
 from storefront_operator.handlers import settings, storefronts
+from storefront_operator.leadership import Leadership, LeaseName
 
 log = structlog.get_logger()
 
 
-async def run_operator(kubeconfig: Path | None, context: str | None, ops_port: int) -> None:
-    """Run until SIGTERM or SIGINT. Raises `LoginError`."""
+async def run_operator(
+    kubeconfig: Path | None, context: str | None, ops_port: int, lease: LeaseName | None
+) -> None:
+    """Run until SIGTERM or SIGINT; with a lease, work only while holding it.
+
+    Raises `LoginError`, and `LeadershipLostError` when another operator may lead.
+    """
     client = await connect(kubeconfig, context)
+    # kopf closes the session it is given when it stops; the last writes of the engine come after that.
+    kopf_client = await connect(kubeconfig, context)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     engine = Engine(client)
     server = await _serve_ops(engine, ops_port)
-    tasks = [asyncio.create_task(engine.run()), asyncio.create_task(_run_kopf(client, engine, stop))]
+    leadership = (
+        Leadership(client, lease, f"{socket.gethostname()}_{secrets.token_hex(4)}") if lease else None
+    )
     try:
         log.info("operator is running", server=client.server, ops_port=ops_port)
-        waiting = asyncio.create_task(stop.wait())
+        if leadership and not await _unless(stop, leadership.acquire()):
+            return
+        await _work(kopf_client, engine, stop, leadership)
+        log.info("stopping")
+    finally:
+        if leadership:
+            await leadership.release()
+        await server.cleanup()
+        await kopf_client.session.close()
+        await client.session.close()
+
+
+async def _work(
+    kopf_client: Client, engine: Engine, stop: asyncio.Event, leadership: Leadership | None
+) -> None:
+    """Run the engine and kopf until `stop`, or until one of them or the leadership ends with an error."""
+    tasks = [asyncio.create_task(engine.run()), asyncio.create_task(_run_kopf(kopf_client, engine, stop))]
+    if leadership:
+        tasks.append(asyncio.create_task(leadership.hold()))
+    waiting = asyncio.create_task(stop.wait())
+    try:
         done, _ = await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-        log.info("stopping")
     finally:
         stop.set()
-        for task in tasks:
+        for task in (*tasks, waiting):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.cleanup()
-        await client.session.close()
+        await asyncio.gather(*tasks, waiting, return_exceptions=True)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do some work unless asked to stop before it is done; False when it was stopped."""
+    task, waiting = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    done, rest = await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+    for other in rest:
+        other.cancel()
+    return task in done
 
 
 async def _run_kopf(client: Client, engine: Engine, stop: asyncio.Event) -> None:
@@ -67,15 +105,19 @@ async def _run_kopf(client: Client, engine: Engine, stop: asyncio.Event) -> None
 
 
 async def _serve_ops(engine: Engine, port: int) -> web.AppRunner:
-    """`/livez`: the process answers. `/readyz`: the caches are filled. `/metrics`: Prometheus."""
+    """`/livez`: no watch is stuck. `/readyz`: the process serves. `/metrics`: Prometheus.
+
+    A replica that waits to lead is ready: a rollout must not wait for it.
+    """
 
     async def livez(_: web.Request) -> web.Response:
+        stuck = engine.stuck()
+        if stuck:
+            return web.Response(status=500, text=f"the watch of {stuck} is stuck\n")
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        if engine.view.is_synced:
-            return web.Response(text="ok\n")
-        return web.Response(status=503, text="the caches are not filled yet\n")
+        return web.Response(text="ok\n")
 
     async def metrics(_: web.Request) -> web.Response:
         engine.view.export_ages()

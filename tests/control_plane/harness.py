@@ -101,27 +101,32 @@ CHILD_KINDS = [
 class Operator:
     """The operator as a process of its own, as `storefront operator` starts it."""
 
-    def __init__(self, kubeconfig: Path, log: Path) -> None:
-        self._kubeconfig, self._log = kubeconfig, log
+    def __init__(self, kubeconfig: Path, log: Path, lease: str = "") -> None:
+        self._kubeconfig, self._log, self._lease = kubeconfig, log, lease
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until its caches are filled."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        command = [str(Path(sys.executable).with_name("storefront")), "operator"]
-        with self._log.open("ab") as log:
-            log.truncate()
-            self._process = subprocess.Popen(
-                [*command, "--kubeconfig", str(self._kubeconfig), "--ops-port", str(port)],
-                stdout=log,
-                stderr=log,
-            )
+        self.launch()
         eventually(
             lambda: '"caches are filled"' in self.log().rpartition('"operator is running"')[2],
             "the operator is running",
             detail=self.log,
         )
+
+    def launch(self) -> None:
+        """Start it."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        command = [str(Path(sys.executable).with_name("storefront")), "operator"]
+        command += ["--kubeconfig", str(self._kubeconfig), "--ops-port", str(port)]
+        command += [f"--lease={self._lease}"] if self._lease else []
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def exit_code(self) -> int | None:
+        """The code it has ended with, or None while it runs."""
+        return self._process.poll() if self._process else None
 
     def changes(self, storefront: str) -> list[str]:
         """What its passes over a Storefront have changed since it was started, from its log."""

@@ -100,6 +100,11 @@ class PostgresServer:
                 connection.execute(f"CREATE ROLE product LOGIN PASSWORD '{PASSWORD}'")
             connection.execute(f'CREATE DATABASE "{name}" OWNER product')
 
+    def set_password(self, role: str, password: str) -> None:
+        """Change a role's password."""
+        with self.admin() as connection:
+            connection.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
+
     def _processes(self) -> list[int]:
         parent = int((self._data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()

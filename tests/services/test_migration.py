@@ -20,7 +20,7 @@ from storefront_common.database.migration import Outcome
 
 from tests.services.conftest import environment
 from tests.services.postgres_server import PASSWORD, PostgresServer
-from tests.services.product_process import COMMAND, ProductProcess, eventually, migrate
+from tests.services.product_process import COMMAND, ProductProcess, eventually, migrate, run
 
 pytestmark = pytest.mark.services
 

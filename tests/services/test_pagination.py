@@ -22,13 +22,13 @@ pytestmark = pytest.mark.services
 
 MANY = 10_000
 
-# Few different prices, names and moments: the id has to decide often.
+# Few different prices, names and moments: the id has to decide often. No order on disk that helps.
 FILL = f"""
 INSERT INTO categories SELECT 'c' || n, 'C ' || n FROM generate_series(0, 9) n;
 INSERT INTO products (id, sku, name, description, category, price_amount, price_currency, stock, created_at)
 SELECT gen_random_uuid(), 'S-' || n, (ARRAY['Lamp', 'lamp', 'Äpfel', 'apple', 'Zebra', 'a-b'])[n % 6 + 1] || n % 50,
        'word' || n % 1000, 'c' || n % 10, n % 97, 'EUR', n, now() - (n / 7) * interval '1 minute'
-FROM generate_series(1, {MANY}) n;
+FROM generate_series(1, {MANY}) n ORDER BY random();
 ANALYZE;
 """
 

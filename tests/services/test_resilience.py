@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.services.conftest import environment
-from tests.services.postgres_server import PostgresServer
+from tests.services.postgres_server import PASSWORD, PostgresServer
 from tests.services.product_process import ProductProcess, eventually, migrate
 
 pytestmark = pytest.mark.services
@@ -163,9 +163,7 @@ async def test_a_replica_is_left_when_it_refuses_to_write(
 async def test_a_changed_password_needs_no_restart(
     fragile_postgres: PostgresServer, shop: ProductProcess, http: aiohttp.ClientSession, secrets: Path
 ) -> None:
-    old = (secrets / "password").read_text(encoding="utf-8")
-    with fragile_postgres.admin() as connection:
-        connection.execute("ALTER ROLE product PASSWORD 'another one'")
+    fragile_postgres.set_password("product", "another one")
     _disconnect(fragile_postgres)
     try:
         async with http.get(shop.api + "/api/products") as response:
@@ -174,7 +172,8 @@ async def test_a_changed_password_needs_no_restart(
         async with http.get(shop.api + "/api/products") as response:
             assert response.status == 200
     finally:
-        (secrets / "password").write_text(old, encoding="utf-8")
+        (secrets / "password").write_text(PASSWORD, encoding="utf-8")
+        fragile_postgres.set_password("product", PASSWORD)
 
 
 async def test_the_service_starts_before_its_database(

@@ -100,6 +100,13 @@ class Client:
         path = resource.path(manifest["metadata"].get("namespace", ""))
         return await self._request("POST", path, params=params, body=manifest)
 
+    async def replace(self, resource: Resource, manifest: Mapping[str, Any]) -> Json:
+        """Replace an object in the state that was read; `ApiError` 409 when it has changed since."""
+        metadata = manifest["metadata"]
+        return await self._request(
+            "PUT", resource.path(metadata["namespace"], metadata["name"]), body=manifest
+        )
+
     async def patch(self, resource: Resource, namespace: str, name: str, patch: Mapping[str, Any]) -> Json:
         """JSON merge patch of an object."""
         return await self._request(

@@ -40,10 +40,16 @@ class Engine:
         self._applier = Applier(client, self.view)
         self._reconciler = Reconciler(client, self.view, self._applier)
         self._resources: dict[str, Resource] = {}
+        self._running = False
         self._gone: dict[str, asyncio.Event] = {}
+
+    def stuck(self) -> str | None:
+        """The kind whose watch is stuck, or None; nothing is before the work has begun."""
+        return self.view.stuck() if self._running else None
 
     async def run(self) -> None:
         """Work until cancelled."""
+        self._running = True
         async with asyncio.TaskGroup() as group:
             group.create_task(self.view.run())
             await self.view.synced()

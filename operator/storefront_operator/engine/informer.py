@@ -35,6 +35,7 @@ class Informer:
         self.resource = resource
         self.synced = asyncio.Event()
         self.last_event = time.monotonic()
+        self.last_activity = time.monotonic()
         self._client = client
         self._selector = selector
         self._on_change = on_change
@@ -49,6 +50,7 @@ class Informer:
         """List and watch until cancelled."""
         version, failures = "", 0
         while True:
+            self.last_activity = time.monotonic()
             try:
                 if not version:
                     version = await self._list()
@@ -89,7 +91,7 @@ class Informer:
         async for event in self._client.watch(
             self.resource, self._selector, version, lifetime=lifetime, silence=_SILENCE
         ):
-            self.last_event = time.monotonic()
+            self.last_event = self.last_activity = time.monotonic()
             version = event["object"]["metadata"]["resourceVersion"]
             match event["type"]:
                 case "ADDED" | "MODIFIED":

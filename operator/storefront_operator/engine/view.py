@@ -13,6 +13,9 @@ from storefront_operator.engine.informer import Informer
 from storefront_operator.objects import Child, Manifest, Observed
 from storefront_operator.objects.labels import FIELD_MANAGER, MANAGED_BY, STOREFRONT
 
+_STUCK = 300.0
+"""Seconds; three times what a silent watch may last before it is reconnected."""
+
 
 class View:
     """Caches of every child kind. `on_change(name)` is called when a child of that Storefront has changed."""
@@ -39,11 +42,6 @@ class View:
         for informer in self.informers.values():
             await informer.synced.wait()
 
-    @property
-    def is_synced(self) -> bool:
-        """Whether every kind has been listed at least once."""
-        return all(informer.synced.is_set() for informer in self.informers.values())
-
     def observe(self, storefront: str) -> Observed:
         """The children of one Storefront as they are known now."""
         children = {}
@@ -54,6 +52,17 @@ class View:
     def learn(self, live: Manifest) -> Child:
         """Take the answer to an own write into the cache."""
         return self.informers[live["kind"]].learn(live)
+
+    def stuck(self) -> str | None:
+        """The kind whose watch neither brings anything nor is being reconnected, or None.
+
+        A failed attempt to reconnect counts as activity: an API server that is away is not the operator's fault.
+        """
+        now = time.monotonic()
+        for kind, informer in self.informers.items():
+            if now - informer.last_activity > _STUCK:
+                return kind
+        return None
 
     def export_ages(self) -> None:
         """Write the age of each watch to the metrics."""

@@ -45,7 +45,13 @@ def upgrade() -> None:
     for order, column in (("newest", "created_at"), ("price", "price_amount"), ("name", "name")):
         op.create_index(f"products_{order}", "products", [column, "id"])
         op.create_index(f"products_category_{order}", "products", ["category", column, "id"])
-    op.create_index("products_search", "products", ["search"], postgresql_using="gin")
+    op.create_index(
+        "products_search",
+        "products",
+        ["search"],
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    )
     op.create_table(
         "idempotency_keys",
         sa.Column("key", sa.String(255), primary_key=True),

@@ -1,0 +1,96 @@
+"""Where a scenario takes place: the API server, a proxy before it, an operator behind that, and Storefronts."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from storefront_dev.control_plane import ControlPlane
+
+from tests.chaos.api import Api, Credentials
+from tests.chaos.operator_process import OperatorProcess
+from tests.chaos.proxy import GROUP_LABEL, Proxy
+from tests.chaos.shop import Shop
+
+PATIENCE = 60.0
+"""Seconds that anything may take; a test waits only as long as it needs to."""
+
+_groups = itertools.count(1)
+
+
+class Arena:
+    """One scenario's own operator and Storefronts, on the control plane that all scenarios share."""
+
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        api: Api,
+        proxy: Proxy,
+        operator: OperatorProcess,
+        group: str,
+        patience: float,
+    ) -> None:
+        self.control_plane, self.api, self.proxy, self.operator = control_plane, api, proxy, operator
+        self.group, self.patience = group, patience
+        self._numbers = itertools.count(1)
+
+    def shop(self) -> Shop:
+        """A Storefront that has not been applied yet."""
+        # A name that is part of no other text, as comparisons replace it.
+        name = f"zq{self.group}x{next(self._numbers):03}"
+        return Shop(name, self.group, self.api, self.proxy, self.patience)
+
+    def start_operator(self, *, wait: bool = True) -> None:
+        """Start the operator; a predecessor that was killed must not make it wait for its Lease."""
+        for lease in self.api.list("Lease"):
+            if "storefront" in lease["metadata"]["name"]:
+                metadata = lease["metadata"]
+                self.api.delete("Lease", metadata["namespace"], metadata["name"])
+        self.operator.start(wait=wait)
+
+    def discard(self) -> None:
+        """Remove all Storefronts of this arena by force, without the operator; does not wait."""
+        for resource in self.api.list("Storefront", f"{GROUP_LABEL}={self.group}"):
+            name = resource["metadata"]["name"]
+            self.api.delete("Storefront", "", name)
+            if self.api.get("Storefront", "", name) is not None:
+                with contextlib.suppress(AssertionError):
+                    self.api.patch("Storefront", "", name, {"metadata": {"finalizers": None}})
+        for namespace in self.api.list("Namespace"):
+            name = namespace["metadata"]["name"]
+            if name.startswith(f"zq{self.group}x"):
+                self.api.delete("Namespace", "", name)
+
+
+class Stage:
+    """Opens arenas; one for the whole test session."""
+
+    def __init__(self, control_plane: ControlPlane, folder: Path) -> None:
+        self.control_plane = control_plane
+        self._folder = folder
+        self.credentials = Credentials(control_plane.kubeconfig, folder)
+        self.api = Api(self.credentials)
+
+    @contextlib.contextmanager
+    def arena(self, *, sabotage: str = "", patience: float = PATIENCE, start: bool = True) -> Iterator[Arena]:
+        """A new arena with a running operator, by default the whole one."""
+        group = f"{next(_groups):02}"
+        folder = Path(tempfile.mkdtemp(prefix=f"arena-{group}-", dir=self._folder))
+        proxy = Proxy(self.credentials, group)
+        proxy.start()
+        operator = OperatorProcess(proxy.kubeconfig(folder / "kubeconfig"), folder / "operator.log", sabotage)
+        arena = Arena(self.control_plane, self.api, proxy, operator, group, patience)
+        try:
+            if start:
+                arena.start_operator()
+            yield arena
+            if not sabotage:
+                bugs = operator.bugs()
+                assert not bugs, "passes broke:\n" + "\n".join(bugs)
+        finally:
+            operator.stop()
+            arena.discard()
+            proxy.stop()

@@ -1,0 +1,165 @@
+"""One Storefront under test."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from storefront_operator.api import GROUP_VERSION, KIND
+
+from tests.chaos import state
+from tests.chaos.api import Api, Json, RefusedError
+from tests.chaos.proxy import GROUP_LABEL, Proxy
+from tests.chaos.state import State
+from tests.chaos.waiting import eventually
+
+QUIET = 0.3
+"""Seconds without a write after which the operator is taken to have finished."""
+
+SPEC: Json = {"domain": "shop.example.com", "profile": "Development"}
+
+
+class Shop:
+    """A Storefront, what it has become in the cluster, and what the test does in place of nodes."""
+
+    def __init__(self, name: str, group: str, api: Api, proxy: Proxy, patience: float) -> None:
+        self.name, self._group, self._api, self._proxy, self.patience = name, group, api, proxy, patience
+
+    def apply(self, spec: Mapping[str, Any] = SPEC) -> Json:
+        """Create it or change its spec. The suite's own manager: left-out fields go away."""
+        return self._api.apply(
+            {
+                "apiVersion": GROUP_VERSION,
+                "kind": KIND,
+                "metadata": {"name": self.name, "labels": {GROUP_LABEL: self._group}},
+                "spec": dict(spec),
+            }
+        )
+
+    def delete(self, policy: str = "Background") -> None:
+        """Ask for its deletion; the finalizer holds it."""
+        self._api.delete("Storefront", "", self.name, policy)
+
+    def resource(self) -> Json | None:
+        """The Storefront as it is now."""
+        return self._api.get("Storefront", "", self.name)
+
+    def condition(self, kind: str) -> Json:
+        """One of its conditions; empty when there is none."""
+        status = (self.resource() or {}).get("status") or {}
+        return next((c for c in status.get("conditions") or () if c["type"] == kind), {})
+
+    def capture(self) -> State:
+        """All its objects, untouched."""
+        return state.capture(self._api, self.name)
+
+    def comparable(self) -> State:
+        """All its objects, comparable with another Storefront of the same spec."""
+        return state.between_lives(self.capture(), self.name)
+
+    def finish_jobs(self) -> int:
+        """Mark every unfinished Job as succeeded, as the nodes would make it, had this cluster any."""
+        done = 0
+        for job in self._api.list("Job", f"storefront.dev/name={self.name}"):
+            if not job.get("status", {}).get("succeeded") and "deletionTimestamp" not in job["metadata"]:
+                done += self._finish(job)
+        return done
+
+    def _finish(self, job: Json) -> int:
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        condition = {"status": "True", "lastProbeTime": now, "lastTransitionTime": now, "reason": "ByTheTest"}
+        status = {
+            "startTime": job.get("status", {}).get("startTime", now),
+            "completionTime": now,
+            "active": 0,
+            "ready": 0,
+            "terminating": 0,
+            "succeeded": 1,
+            "uncountedTerminatedPods": None,
+            "conditions": [{**condition, "type": kind} for kind in ("SuccessCriteriaMet", "Complete")],
+        }
+        metadata = job["metadata"]
+        try:
+            self._api.patch("Job", metadata["namespace"], metadata["name"], {"status": status}, "status")
+        except RefusedError as error:
+            if error.status not in (404, 409, 422):
+                raise
+            return 0
+        return 1
+
+    def is_settled(self, *, quiet: float = QUIET) -> bool:
+        """The status speaks of the current spec and of every component, and the operator writes no more."""
+        resource = self.resource()
+        if resource is None or self._proxy.idle_since(self._about_me) < quiet:
+            return False
+        status = resource.get("status") or {}
+        conditions = {c["type"]: c for c in status.get("conditions") or ()}
+        generation = resource["metadata"]["generation"]
+        return (
+            status.get("observedGeneration") == generation
+            and conditions["Ready"]["status"] != "Unknown"
+            and "EdgeReady" in conditions
+        )
+
+    def settle(self, *, with_jobs: bool = False, quiet: float = QUIET) -> State:
+        """Wait until it is settled and return its state; `with_jobs` finishes its Jobs, as nodes would."""
+
+        def settled() -> bool:
+            if with_jobs and self.finish_jobs():
+                return False
+            return self.is_settled(quiet=quiet) and self._stable(quiet)
+
+        eventually(settled, f"Storefront {self.name} settles", self.patience, self._standing)
+        return self.capture()
+
+    def becomes(
+        self, expected: State, what: str, *, with_jobs: bool = False, seconds: float | None = None
+    ) -> State:
+        """Wait until its comparable state is `expected` and stays so; returns the raw state."""
+        found: State = {}
+
+        def reached() -> bool:
+            nonlocal found
+            if with_jobs:
+                self.finish_jobs()
+            found = self.capture()
+            if state.differences(expected, state.between_lives(found, self.name), 1):
+                return False
+            return self._proxy.idle_since(self._about_me) >= QUIET
+
+        def detail() -> str:
+            lines = state.differences(expected, state.between_lives(found, self.name))
+            return "\n".join(lines or ["it is equal, but the operator does not stop writing"])
+
+        eventually(reached, f"{self.name}: {what}", seconds or self.patience, detail)
+        return found
+
+    def is_gone(self) -> bool:
+        """Whether the Storefront itself has left the cluster."""
+        return self.resource() is None
+
+    def _about_me(self, call: Any) -> bool:
+        return bool(call.is_write and call.concerns(self.name))
+
+    def _stable(self, seconds: float) -> bool:
+        """Nothing that the controllers still do changes the children's versions."""
+
+        def versions() -> dict[state.Key, str]:
+            return {key: item["metadata"]["resourceVersion"] for key, item in self.capture().items()}
+
+        before = versions()
+        time.sleep(min(seconds, 0.1))
+        return versions() == before
+
+    def _standing(self) -> str:
+        return str((self.resource() or {}).get("status"))[:1500]
+
+
+def all_settled(shops: list[Shop], *, with_jobs: bool = False, on_wait: Callable[[], None] | None = None) -> None:
+    """Wait until each of several Storefronts is settled."""
+    for shop in shops:
+        shop.settle(with_jobs=with_jobs)
+        if on_wait:
+            on_wait()

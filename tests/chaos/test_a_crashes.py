@@ -1,0 +1,167 @@
+"""a. SIGKILL after write k, for every k of a first install, an upgrade and a deletion.
+
+Whatever the operator had done when it died, the next one must bring the Storefront to exactly where an
+uninterrupted life ends: nothing missing, nothing left over, no generated credential changed.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos import sampling, state
+from tests.chaos.arena import Arena, Stage
+from tests.chaos.faults import Crash
+from tests.chaos.shop import SPEC, Shop
+from tests.chaos.state import State
+from tests.chaos.tally import Row, Tally
+from tests.chaos.waiting import eventually
+
+pytestmark = pytest.mark.chaos
+
+OLD = {**SPEC, "images": {"tag": "v1"}}
+NEW = {**SPEC, "images": {"tag": "v2"}}
+VARIANTS = (False, True) if sampling.FULL else (bool(sampling.OFFSET % 2),)
+"""Whether the operator has had the answer to its last write; the sample takes turns."""
+
+
+def crash(arena: Arena, shop: Shop, k: int, answered: bool, act: object, then: object = None) -> Crash:
+    """Do `act` and kill the operator at its k-th write about `shop`; `then` is called while waiting."""
+    fault = Crash(shop.name, k, arena.operator.kill, answered=answered)
+    with arena.proxy.fault(fault):
+        act()  # type: ignore[operator]
+
+        def happened() -> bool:
+            if then is not None:
+                then()  # type: ignore[operator]
+            return fault.happened
+
+        eventually(
+            happened, f"write {k} of {shop.name} (so far {fault.seen})", shop.patience, arena.operator.log
+        )
+        arena.operator.stop()
+    return fault
+
+
+def title(k: int, answered: bool, fault: Crash | None = None) -> str:
+    """How a case is called in the list of failures."""
+    last = f" ({fault.last})" if fault else ""
+    return f"killed after write {k}{last} {'with' if answered else 'without'} its answer"
+
+
+def kept(before: State, after: State) -> None:
+    """Every credential that existed is what it was."""
+    old, new = state.credentials(before), state.credentials(after)
+    changed = [key for key, data in old.items() if new.get(key) != data]
+    assert not changed, f"credentials changed: {changed}"
+
+
+def cases(writes: int) -> list[tuple[int, bool]]:
+    """Each k and variant of this run."""
+    return [(k, answered) for k in sampling.chosen(range(1, writes + 1)) for answered in VARIANTS]
+
+
+def reference_install(arena: Arena, spec: dict[str, object]) -> tuple[State, int]:
+    """What an undisturbed install leads to, and after how many writes."""
+    shop = arena.shop()
+    shop.apply(spec)
+    shop.settle(quiet=1.0)
+    return shop.comparable(), len(arena.proxy.writes(shop.name))
+
+
+def installs(arena: Arena, row: Row) -> None:
+    """First installs, each interrupted after another write."""
+    expected, writes = reference_install(arena, SPEC)
+    row.note = f"{writes} writes"
+    for k, answered in cases(writes):
+        shop = arena.shop()
+        with row.case(title(k, answered)):
+            try:
+                crash(arena, shop, k, answered, shop.apply)
+                before = shop.capture()
+            finally:
+                arena.operator.stop()
+                arena.start_operator()
+            after = shop.becomes(expected, "ends where an uninterrupted install ends")
+            kept(before, after)
+
+
+def upgrades(arena: Arena, row: Row) -> None:
+    """Upgrades to another image tag, to and fro, each interrupted after another write.
+
+    There are no nodes: the test marks the migration Jobs as succeeded.
+    """
+    shop = arena.shop()
+    shop.apply(OLD)
+    shop.settle(with_jobs=True, quiet=1.0)
+    ends = {"v1": shop.comparable()}
+    mark = arena.proxy.mark()
+    shop.apply(NEW)
+    eventually(shop.finish_jobs, "the migration Job is there", shop.patience, arena.operator.log)
+    shop.settle(with_jobs=True, quiet=1.0)
+    ends["v2"] = shop.comparable()
+    writes = len(arena.proxy.writes(shop.name, mark))
+    row.note = f"{writes} writes"
+    tag = "v2"
+    for k, answered in cases(writes):
+        tag = "v1" if tag == "v2" else "v2"
+        with row.case(title(k, answered)):
+            before = shop.capture()
+            try:
+                target = OLD if tag == "v1" else NEW
+                crash(arena, shop, k, answered, lambda target=target: shop.apply(target), shop.finish_jobs)
+            finally:
+                arena.operator.stop()
+                arena.start_operator()
+            after = shop.becomes(ends[tag], f"ends at {tag} as if uninterrupted", with_jobs=True)
+            kept(before, after)
+
+
+def deletions(arena: Arena, row: Row, policy: str) -> None:
+    """Deletions, each interrupted after another write. With Retain a new Storefront then finds its data again."""
+    spec = {**SPEC, "deletionPolicy": policy}
+    shop = arena.shop()
+    shop.apply(spec)
+    shop.settle(quiet=1.0)
+    mark = arena.proxy.mark()
+    shop.delete()
+    gone(shop)
+    left = shop.comparable()
+    writes = len(arena.proxy.writes(shop.name, mark))
+    row.note = f"{writes} writes, {len(left)} objects kept"
+    for k, answered in cases(writes):
+        shop = arena.shop()
+        with row.case(title(k, answered)):
+            shop.apply(spec)
+            before = shop.settle()
+            try:
+                crash(arena, shop, k, answered, shop.delete)
+            finally:
+                arena.operator.stop()
+                arena.start_operator()
+            gone(shop)
+            after = shop.becomes(left, "leaves what an uninterrupted deletion leaves")
+            if policy == "Retain":
+                kept(before, after)
+
+
+def gone(shop: Shop) -> None:
+    """Wait until the Storefront has left."""
+    eventually(shop.is_gone, f"{shop.name} is gone", shop.patience, shop.resource)
+
+
+def test_an_interrupted_install_ends_where_an_uninterrupted_one_ends(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("a. SIGKILL in a first install", "k") as row:
+        installs(arena, row)
+
+
+def test_an_interrupted_upgrade_ends_where_an_uninterrupted_one_ends(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("a. SIGKILL in an upgrade", "k") as row:
+        upgrades(arena, row)
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_an_interrupted_deletion_leaves_what_an_uninterrupted_one_leaves(
+    stage: Stage, tally: Tally, policy: str
+) -> None:
+    with stage.arena() as arena, tally.row(f"a. SIGKILL in a deletion ({policy})", "k") as row:
+        deletions(arena, row, policy)
