@@ -22,6 +22,7 @@ from storefront_operator.components import render_storefront
 from storefront_operator.engine.credentials import generated_secrets, placeholders
 from storefront_operator.leadership import LeadershipLostError, LeaseName
 from storefront_operator.main import run_operator
+from storefront_operator.uninstall import release_finalizers
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -67,6 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_cluster(operator)
     operator.set_defaults(run=_operator)
+
+    release = commands.add_parser(
+        "release", help="take the operator's finalizer off every Storefront; for uninstalling the operator"
+    )
+    release.add_argument(
+        "--lease", type=_lease, metavar="NAMESPACE/NAME", help="wait until no operator holds this Lease"
+    )
+    _add_cluster(release)
+    release.set_defaults(run=_release)
 
     crd = commands.add_parser("crd", help="print the CustomResourceDefinition")
     crd.set_defaults(run=_crd)
@@ -169,6 +179,22 @@ def _status_table(resource: Mapping[str, Any]) -> str:
 
 
 def _operator(options: argparse.Namespace) -> int:
+    _configure_logs()
+    asyncio.run(run_operator(options.kubeconfig, options.context, options.ops_port, options.lease))
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    _configure_logs()
+    try:
+        asyncio.run(release_finalizers(options.kubeconfig, options.context, options.lease))
+    except TimeoutError:
+        return _complain("an operator still holds the lease; stop it first")
+    return 0
+
+
+def _configure_logs() -> None:
+    """One JSON object per line, for the log collectors of a cluster."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -180,8 +206,6 @@ def _operator(options: argparse.Namespace) -> int:
     logging.basicConfig(
         level=logging.WARNING, format='{"level":"%(levelname)s","logger":"%(name)s","event":"%(message)s"}'
     )
-    asyncio.run(run_operator(options.kubeconfig, options.context, options.ops_port, options.lease))
-    return 0
 
 
 def _crd(_: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from storefront_operator.components.ingress import Ingress
 from storefront_operator.components.namespaces import Namespaces
 from storefront_operator.components.postgres import Postgres
 from storefront_operator.components.product import Product
-from storefront_operator.objects import Manifest, Observed
+from storefront_operator.objects import Manifest, Observed, fingerprint
 from storefront_operator.rendering import finish, render_folder
 from storefront_operator.rendering.finish import add_config_hashes
 
@@ -24,12 +24,22 @@ __all__ = [
     "Reason",
     "render_component",
     "render_storefront",
+    "rendering_inputs",
 ]
 
 NAMESPACES = Namespaces()
 
 COMPONENTS: Sequence[Component] = (NAMESPACES, Postgres(), Product(), CustomerWeb(), Ingress())
 """In the order in which people read about them in the status."""
+
+
+def rendering_inputs(storefront: Storefront, observed: Observed) -> str:
+    """Fingerprint of everything that `render_storefront` depends on: equal inputs, equal objects."""
+    contexts = [
+        [common_context(storefront, component.name), dict(component.context(storefront, observed))]
+        for component in COMPONENTS
+    ]
+    return fingerprint([storefront.uid, contexts])
 
 
 def render_component(component: Component, storefront: Storefront, observed: Observed) -> list[Manifest]:

@@ -47,6 +47,8 @@ class Plan:
 
     waves: Sequence[Sequence[Write]]
     prune: Sequence[Child]
+    desired: Mapping[ChildKey, str]
+    """Fingerprints of everything that is wanted, written or not."""
     blocked_namespaces: frozenset[str] = frozenset()
     """Namespaces that are being deleted: what belongs in them waits until they are gone and made anew."""
 
@@ -67,14 +69,13 @@ def make_plan(
     owned fields still hash to that value is untouched, even where the API server has normalised a value.
     """
     waves: list[list[Write]] = [[] for _ in _WAVES]
-    wanted = set()
+    wanted: dict[ChildKey, str] = {}
     blocked = frozenset(child.key.name for child in observed.of_kind("Namespace") if child.deleting)
     for manifest in desired:
         key = key_of(manifest)
-        wanted.add(key)
+        desired_hash = wanted[key] = desired_fingerprint(manifest)
         if key.namespace in blocked:
             continue
-        desired_hash = desired_fingerprint(manifest)
         why = _why(desired_hash, observed.children.get(key), applied.get(key))
         if why is not None:
             waves[_wave_of(key.kind)].append(
@@ -85,7 +86,22 @@ def make_plan(
         for key, child in observed.children.items()
         if key not in wanted and not child.deleting and _is_prunable(child)
     ]
-    return Plan(waves, prune, blocked)
+    return Plan(waves, prune, wanted, blocked)
+
+
+def is_steady(
+    desired: Mapping[ChildKey, str],
+    observed: Observed,
+    applied: Mapping[ChildKey, tuple[str, str]],
+) -> bool:
+    """Whether a plan for these desired hashes would be empty; costs no rendering."""
+    return all(
+        _why(desired_hash, observed.children.get(key), applied.get(key)) is None
+        for key, desired_hash in desired.items()
+    ) and not any(
+        key not in desired and not child.deleting and _is_prunable(child)
+        for key, child in observed.children.items()
+    )
 
 
 def _why(desired_hash: str, live: Child | None, applied: tuple[str, str] | None) -> Why | None:

@@ -19,6 +19,7 @@ from storefront_operator.components import (
     Reason,
     render_component,
     render_storefront,
+    rendering_inputs,
 )
 from storefront_operator.engine import conditions, metrics
 from storefront_operator.engine.apply import Applier, NamespaceConflictError, Outcome
@@ -26,9 +27,9 @@ from storefront_operator.engine.conditions import Status, Verdict
 from storefront_operator.engine.credentials import ensure_credentials, lacks_credentials
 from storefront_operator.engine.events import post_event
 from storefront_operator.engine.merge_patch import merge_patch
-from storefront_operator.engine.plan import Why, make_plan
+from storefront_operator.engine.plan import Why, is_steady, make_plan
 from storefront_operator.engine.view import View
-from storefront_operator.objects import Observed
+from storefront_operator.objects import ChildKey, Observed
 
 log = structlog.get_logger()
 
@@ -51,6 +52,8 @@ class Reconciler:
         self._client = client
         self._view = view
         self._applier = applier
+        self._desired: dict[str, tuple[str, Mapping[ChildKey, str]]] = {}
+        """Per Storefront: what its objects were rendered from last, and their fingerprints."""
         self._statuses: dict[str, tuple[str, Status]] = {}
 
     async def reconcile(self, resource: Mapping[str, Any]) -> bool:
@@ -120,6 +123,7 @@ class Reconciler:
     def forget(self, name: str) -> None:
         """Drop what is remembered of a Storefront that is gone."""
         self._statuses.pop(name, None)
+        self._desired.pop(name, None)
         self._applier.forget(name)
 
     async def _converge(self, storefront: Storefront) -> Outcome:
@@ -135,8 +139,13 @@ class Reconciler:
                 return replace(outcome, complete=False)
             observed = self._view.observe(storefront.name)
             applied = self._applier.applied.get(storefront.name, {})
-        desired = render_storefront(storefront, observed)
-        return await self._applier.execute(storefront.name, make_plan(desired, observed, applied))
+        inputs = rendering_inputs(storefront, observed)
+        known = self._desired.get(storefront.name)
+        if known and known[0] == inputs and is_steady(known[1], observed, applied):
+            return Outcome(complete=not any(child.deleting for child in observed.of_kind("Namespace")))
+        plan = make_plan(render_storefront(storefront, observed), observed, applied)
+        self._desired[storefront.name] = (inputs, plan.desired)
+        return await self._applier.execute(storefront.name, plan)
 
     async def _report(
         self, resource: Mapping[str, Any], storefront: Storefront, status: Status, outcome: Outcome
