@@ -67,14 +67,15 @@ def load(socket: Path, root: Path, contents: Sequence[Path], *, unpack: bool = F
         held = archives.references(archive)
         if all(known.get(name) == digest and name in present for name, digest in held.items()):
             continue
-        _ctr(socket, "images", "import", *([] if unpack else ["--no-unpack"]), str(archive))
+        _import(socket, archive, unpack)
         replaced = {known[name] for name, digest in held.items() if known.get(name, digest) != digest}
         known.update(held)
         # What nobody can name any more would fill the disk, one build after another. Containers that run
         # keep theirs.
         for digest in replaced - set(known.values()):
             if digest in present:
-                _ctr(socket, "images", "remove", digest)
+                # At once: what is on its way out must not count as present for the next import.
+                _ctr(socket, "images", "remove", "--sync", digest)
         # After each import: what a crash leaves recorded is there.
         partial = record.with_suffix(".partial")
         partial.write_text(json.dumps(known, indent=2))
@@ -122,9 +123,29 @@ def serving(root: Path, pause_image: str) -> Iterator[Path]:
             processes.kill([pid], signals=[(signal.SIGTERM, 5), (signal.SIGKILL, 5)])
 
 
+def _import(socket: Path, archive: Path, unpack: bool) -> None:
+    """Send an archive to a containerd, but not the layers that it has already from other images."""
+    present = set(_ctr(socket, "content", "list", "--quiet").split())
+    command = _command(socket, "images", "import", *([] if unpack else ["--no-unpack"]), "-")
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        # When ctr gives up, its own words say why.
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            archives.write_missing(archive, present, process.stdin)
+        errors = process.stderr.read().decode(errors="replace").strip()
+    if process.returncode:
+        raise ClusterError(f"containerd does not accept {archive}: {errors}")
+
+
 def _ctr(socket: Path, *arguments: str) -> str:
-    command = ["ctr", "--address", str(socket), "--namespace", _NAMESPACE, *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(_command(socket, *arguments), capture_output=True, text=True, check=False)
     if result.returncode:
         raise ClusterError(f"`{' '.join(arguments)}` failed in containerd: {result.stderr.strip()}")
     return result.stdout
+
+
+def _command(socket: Path, *arguments: str) -> list[str]:
+    return ["ctr", "--address", str(socket), "--namespace", _NAMESPACE, *arguments]

@@ -150,6 +150,8 @@ def boot(*, node: Node, folder: Path, binaries: Path, kubeconfig: Path, configur
 #!/bin/sh
 set -eu
 mount --make-rshared /
+# Containers inherit this limit: as many open files as this machine allows, not as few as a login shell.
+ulimit -n "$(ulimit -H -n)"
 # Forward between pods; let rules see what crosses the pods' bridge; let a hostPort answer on the loopback
 # interface.
 echo 1 >/proc/sys/net/ipv4/ip_forward

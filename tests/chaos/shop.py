@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -109,7 +108,7 @@ class Shop:
         def settled() -> bool:
             if with_jobs and self.finish_jobs():
                 return False
-            return self.is_settled(quiet=quiet) and self._stable(quiet)
+            return self.is_settled(quiet=quiet) and state.controllers_are_done(self.capture())
 
         eventually(settled, f"Storefront {self.name} settles", self.patience, self._standing)
         return self.capture()
@@ -142,16 +141,6 @@ class Shop:
 
     def _about_me(self, call: Any) -> bool:
         return bool(call.is_write and call.concerns(self.name))
-
-    def _stable(self, seconds: float) -> bool:
-        """Nothing that the controllers still do changes the children's versions."""
-
-        def versions() -> dict[state.Key, str]:
-            return {key: item["metadata"]["resourceVersion"] for key, item in self.capture().items()}
-
-        before = versions()
-        time.sleep(min(seconds, 0.1))
-        return versions() == before
 
     def _standing(self) -> str:
         return str((self.resource() or {}).get("status"))[:1500]

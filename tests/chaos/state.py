@@ -43,17 +43,18 @@ def within_a_life(state: State) -> State:
 
 
 def between_lives(state: State, storefront: str) -> State:
-    """For a comparison with another Storefront of the same spec: its name is replaced, random values are dropped."""
-    result = {}
+    """For a comparison with another Storefront of the same spec: name and uid are replaced, random values dropped."""
+    result: State = {}
+    resource = state.get(("Storefront", "", storefront))
+    replaced = {storefront: "NAME", **({resource["metadata"]["uid"]: "UID"} if resource else {})}
     for (kind, namespace, name), item in state.items():
         if kind == "Job":
             name = _JOB_HASH.sub("-HASH", name)  # noqa: PLW2901
-        renamed = _renamed(_stripped(kind, item, lives=True), storefront)
+        renamed = _renamed(_stripped(kind, item, lives=True), replaced)
         if kind == "Job":
             renamed["metadata"]["name"] = name
-        key = tuple(part.replace(storefront, "NAME") for part in (kind, namespace, name))
-        result[key] = renamed
-    return result  # type: ignore[return-value]
+        result[kind, namespace.replace(storefront, "NAME"), name.replace(storefront, "NAME")] = renamed
+    return result
 
 
 def credentials(state: State) -> dict[Key, Any]:
@@ -68,6 +69,16 @@ def credentials(state: State) -> dict[Key, Any]:
 def identities(state: State) -> dict[Key, str]:
     """The uid of each object."""
     return {key: item["metadata"]["uid"] for key, item in state.items()}
+
+
+def controllers_are_done(state: State) -> bool:
+    """Whether Kubernetes' controllers have made of the workloads what they can without nodes."""
+    workloads = [item for key, item in state.items() if key[0] in ("StatefulSet", "Deployment")]
+    return all(
+        item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
+        and item["status"].get("replicas", 0) >= item["spec"]["replicas"]
+        for item in workloads
+    )
 
 
 def children(state: State) -> State:
@@ -146,7 +157,10 @@ def _drop_items(value: Any, unless: Mapping[str, Any] | None) -> None:
         value[:] = [item for item in value if unless and all(item.get(k) == v for k, v in unless.items())]
 
 
-def _renamed(item: Json, storefront: str) -> Json:
+def _renamed(item: Json, replaced: Mapping[str, str]) -> Json:
     """The names of a Storefront are chosen so that they occur in nothing else."""
-    renamed: Json = json.loads(json.dumps(item).replace(storefront, "NAME"))
+    text = json.dumps(item)
+    for name, stand_in in replaced.items():
+        text = text.replace(name, stand_in)
+    renamed: Json = json.loads(text)
     return renamed

@@ -171,7 +171,8 @@ def test_the_public_api_is_for_reading_only(shop: str) -> None:
 
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=10)
-    assert caught.value.code == 403
+    with caught.value as answer:
+        assert answer.code == 403
 
 
 def test_a_product_made_through_the_api_is_found_in_the_browser(
@@ -195,12 +196,23 @@ def test_a_product_made_through_the_api_is_found_in_the_browser(
     browser.save_screenshot(str(ARTIFACTS / "shop.png"))
 
 
-def test_a_deleted_deployment_comes_back(shop: str, cluster: Cluster, kubectl: Kubectl) -> None:
-    kubectl("delete", "deployment", "product", f"--namespace={NAME}-services")
+def test_a_deleted_deployment_comes_back_and_an_event_says_so(shop: str, kubectl: Kubectl) -> None:
+    where = ("deployment", "product", f"--namespace={NAME}-services")
+    before = kubectl.get(*where)["metadata"]["uid"]
 
-    eventually(lambda: listed(shop), lambda count: count > 0, LONG)
+    kubectl("delete", *where)
+
+    def serves_again() -> bool:
+        found = kubectl.attempt("get", *where, "-o", "json")
+        if found.returncode != 0:
+            return False
+        live = json.loads(found.stdout)
+        return live["metadata"]["uid"] != before and live["status"].get("availableReplicas", 0) > 0
+
+    eventually(serves_again, bool, LONG)
     events = kubectl("get", "events", "--namespace=default", "--field-selector=reason=DriftReverted")
     assert f"Deployment {NAME}-services/product" in events
+    assert listed(shop) > 0
 
 
 def test_the_shop_lists_products_again_after_the_primarys_node_is_gone(

@@ -55,22 +55,66 @@ def test_the_same_program_gives_the_same_image(tmp_path: Path, program: Path) ->
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@pytest.mark.parametrize("config", ["abc.json", "blobs/sha256/abc"])
-def test_a_docker_archive_names_its_images_by_the_digest_of_the_configuration(
-    tmp_path: Path, config: str
-) -> None:
-    manifest: list[dict[str, object]] = [
-        {"Config": config, "RepoTags": ["registry/a:1", "registry/b:1"], "Layers": []}
+def docker_archive(path: Path, layers: list[bytes], tags: list[str] | None) -> Path:
+    """An archive as `docker save` and buildah write it."""
+    digests = [hashlib.sha256(layer).hexdigest() for layer in layers]
+    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [f"sha256:{each}" for each in digests]}})
+    name = f"{hashlib.sha256(config.encode()).hexdigest()}.json"
+    manifest = [{"Config": name, "RepoTags": tags, "Layers": [f"{each}.tar" for each in digests]}]
+    files = {f"{digest}.tar": layer for digest, layer in zip(digests, layers, strict=True)}
+    return write_tar(path, {**files, name: config.encode(), "manifest.json": json.dumps(manifest).encode()})
+
+
+def test_a_docker_archive_names_its_images_in_full(tmp_path: Path) -> None:
+    tags = ["registry.example.com/a:1", "localhost/b:1", "c:1", "team/d:1"]
+    found = archives.references(docker_archive(tmp_path / "docker.tar", [b"layer"], tags))
+    assert list(found) == [
+        "registry.example.com/a:1",
+        "localhost/b:1",
+        "docker.io/library/c:1",
+        "docker.io/team/d:1",
     ]
-    archive = write_tar(tmp_path / "docker.tar", {"manifest.json": json.dumps(manifest).encode()})
-    assert archives.references(archive) == {"registry/a:1": "sha256:abc", "registry/b:1": "sha256:abc"}
+    assert len(set(found.values())) == 1
+
+
+def test_only_what_is_missing_is_sent_and_the_image_stays_the_same(tmp_path: Path) -> None:
+    source = docker_archive(tmp_path / "docker.tar", [b"base layer", b"own layer"], ["registry/a:1"])
+    base, own = (f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in (b"base layer", b"own layer"))
+
+    sent = {}
+    for name, present in (("all", set()), ("rest", {base}), ("none", {base, own})):
+        with (tmp_path / name).open("wb") as output:
+            archives.write_missing(source, present, output)
+        with tarfile.open(tmp_path / name) as tar:
+            sent[name] = {member.name: member.size for member in tar}
+
+    assert archives.references(tmp_path / "all") == archives.references(source)
+    blob = {digest: "blobs/" + digest.replace(":", "/") for digest in (base, own)}
+    assert sent["all"].keys() - sent["rest"].keys() == {blob[base]}
+    assert sent["rest"].keys() - sent["none"].keys() == {blob[own]}
+    manifest = archives.read(tmp_path / "all")[0].manifest
+    assert [(layer["digest"], layer["size"]) for layer in json.loads(manifest)["layers"]] == [
+        (base, 10),
+        (own, 9),
+    ]
+
+
+def test_an_archive_of_ours_is_sent_as_it_is(tmp_path: Path, program: Path) -> None:
+    archives.write_program_image(tmp_path / "image.tar", reference="registry/pause:1", program=program)
+    with (tmp_path / "copy.tar").open("wb") as output:
+        archives.write_missing(tmp_path / "image.tar", set(), output)
+    assert archives.read(tmp_path / "copy.tar") == archives.read(tmp_path / "image.tar")
+
+
+def test_compressed_layers_in_a_docker_archive_are_refused(tmp_path: Path) -> None:
+    archive = docker_archive(tmp_path / "docker.tar", [b"\x1f\x8bgzip"], ["registry/a:1"])
+    with pytest.raises(ClusterError, match="is compressed"):
+        archives.references(archive)
 
 
 def test_an_archive_without_a_name_is_refused(tmp_path: Path) -> None:
-    manifest: list[dict[str, object]] = [{"Config": "abc.json", "RepoTags": None, "Layers": []}]
-    archive = write_tar(tmp_path / "docker.tar", {"manifest.json": json.dumps(manifest).encode()})
     with pytest.raises(ClusterError, match="names no image"):
-        archives.references(archive)
+        archives.references(docker_archive(tmp_path / "docker.tar", [b"layer"], None))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a tar", b"{}"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import sys
 from pathlib import Path
 
@@ -23,6 +24,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # One line per request to the API server is too many.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    # Two files a connection: as many as this machine allows.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     asyncio.run(_run(Path(sys.argv[1]), Path(sys.argv[2])))
 
 

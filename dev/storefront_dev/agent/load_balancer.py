@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,7 +42,7 @@ class LoadBalancer:
         self._services = Cache(client, Service, self._dirty.set)
         self._slices = Cache(client, EndpointSlice, lambda: None)
         self._forwarder = Forwarder()
-        self._listeners: dict[tuple[str, int], asyncio.Server] = {}
+        self._listeners: dict[tuple[str, int, _Key], asyncio.Server] = {}
         self._addresses: set[str] = set()
 
     async def run(self) -> None:
@@ -78,37 +79,38 @@ class LoadBalancer:
         pool = (str(each) for each in ipaddress.ip_network(LOAD_BALANCER_NETWORK).hosts())
         assigned = hosts.assign(current, pool)
         await self._listen(services, assigned)
-        for (namespace, name), address in assigned.items():
-            if current[namespace, name] != address:
-                status = {"status": {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}}
-                with contextlib.suppress(_GoneError):
-                    await _unless_gone(
-                        self._client.patch(
-                            Service.Status, name, status, namespace=namespace, patch_type=PatchType.MERGE
-                        )
-                    )
-                    _LOG.info("%s/%s has the address %s", namespace, name, address)
+        for key, address in assigned.items():
+            if current[key] != address:
+                await self._announce(key, address)
+
+    async def _announce(self, key: _Key, address: str) -> None:
+        namespace, name = key
+        status = {"status": {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}}
+        try:
+            await self._client.patch(
+                Service.Status, name, status, namespace=namespace, patch_type=PatchType.MERGE
+            )
+        except ApiError as error:
+            if error.status.code != http.client.NOT_FOUND:
+                raise
+        else:
+            _LOG.info("%s/%s has the address %s", namespace, name, address)
 
     async def _listen(self, services: dict[_Key, Service], assigned: dict[_Key, str]) -> None:
         """Serve each Service's ports at its address on the bridge; stop what is no longer wanted."""
         wanted = {
-            (address, port.port): (key, port)
-            for key, address in assigned.items()
-            for port in _ports(services[key])
+            (address, port.port, key) for key, address in assigned.items() for port in _ports(services[key])
         }
-        for gone in self._listeners.keys() - wanted.keys():
+        for gone in self._listeners.keys() - wanted:
             self._listeners.pop(gone).close()
         for address in self._addresses - set(assigned.values()):
             await _ip("addr", "del", f"{address}/32", "dev", BRIDGE)
         for address in set(assigned.values()) - self._addresses:
             await _ip("addr", "replace", f"{address}/32", "dev", BRIDGE)
         self._addresses = set(assigned.values())
-        for (address, number), (key, port) in wanted.items():
-            if (address, number) not in self._listeners:
-                handle = partial(self._direct, key, port.port)
-                self._listeners[address, number] = await asyncio.start_server(
-                    partial(_guarded, handle), address, number
-                )
+        for address, port, key in wanted - self._listeners.keys():
+            handle = partial(_guarded, partial(self._direct, key, port))
+            self._listeners[address, port, key] = await asyncio.start_server(handle, address, port)
 
     async def _direct(self, key: _Key, number: int, client: _Connection) -> None:
         await self._forward(key, number, client, b"")
@@ -180,19 +182,6 @@ class LoadBalancer:
                 elif state.serving:
                     serving += found
         return ready or serving
-
-
-class _GoneError(Exception):
-    """The object was deleted meanwhile."""
-
-
-async def _unless_gone(request: Awaitable[object]) -> None:
-    try:
-        await request
-    except ApiError as error:
-        if error.status.code == 404:
-            raise _GoneError from error
-        raise
 
 
 async def _guarded(

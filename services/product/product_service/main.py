@@ -6,16 +6,14 @@ import sys
 
 import uvloop
 from storefront_common import logs, settings
-from storefront_common.database import Database, Schema
-from storefront_common.database.migration import MigrationError, migrate
+from storefront_common.database import Database, MigrationError, Schema
 from storefront_common.readiness import Readiness
 from storefront_common.server import PortUnavailableError, serve
 
-from product_service import sample
 from product_service.application import create_application
 
 NAME = "product"
-MIGRATIONS = "product_service:migrations"
+MIGRATIONS = "product_service.migrations"
 
 
 def main() -> None:
@@ -36,11 +34,19 @@ def main() -> None:
         if arguments.command == "serve":
             uvloop.run(_serve(server, database))
         else:
-            then = sample.add if arguments.sample_catalogue else None
-            asyncio.run(migrate(database, Schema(MIGRATIONS), NAME, then=then))
+            asyncio.run(_migrate(database, sample_catalogue=arguments.sample_catalogue))
     except (MigrationError, PortUnavailableError) as error:
         print(f"product-service {arguments.command}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+async def _migrate(database: settings.DatabaseSettings, *, sample_catalogue: bool) -> None:
+    # Imported only here: a serving process does without Alembic.
+    from storefront_common.database.migration import migrate
+
+    from product_service import sample
+
+    await migrate(database, Schema(MIGRATIONS), NAME, then=sample.add if sample_catalogue else None)
 
 
 async def _serve(server: settings.ServerSettings, database_settings: settings.DatabaseSettings) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 import sqlalchemy.exc
+from alembic.script import ScriptDirectory
 from product_service.main import MIGRATIONS
 from storefront_common.database import Database, DatabaseUnavailableError, Schema
 from storefront_common.database.connections import _server_settings
 from storefront_common.database.failures import Failure, classify
+from storefront_common.database.migration import configuration
 from storefront_common.settings import DatabaseSettings, SecretUnreadableError
 
 
@@ -60,6 +62,13 @@ def test_errors_that_mean_the_database_is_away(error: Exception, failure: Failur
     assert wrapped.orig is not None
     wrapped.orig.__cause__ = error
     assert classify(wrapped) is failure
+
+
+def test_the_files_names_tell_what_alembic_finds_in_them() -> None:
+    schema = Schema(MIGRATIONS)
+    found = list(ScriptDirectory.from_config(configuration(schema)).walk_revisions())
+    assert [script.revision for script in reversed(found)] == schema.revisions
+    assert [script.down_revision for script in reversed(found)] == [None, *schema.revisions[:-1]]
 
 
 def test_a_schema_is_good_when_it_is_this_image_s_or_newer() -> None:

@@ -38,6 +38,10 @@ class DatabaseUnavailableError(Problem):
         self.failure = failure
 
 
+class MigrationError(Exception):
+    """A migration could not be done; the message says why."""
+
+
 _LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
 _REFUSED = (
     asyncpg.CannotConnectNowError,

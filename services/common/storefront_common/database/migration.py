@@ -7,12 +7,13 @@ from enum import StrEnum
 import stamina
 import structlog
 from alembic import command
+from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from storefront_common.database import connections
-from storefront_common.database.failures import Failure, classify
+from storefront_common.database.failures import Failure, MigrationError, classify
 from storefront_common.database.schema import Schema, current_revision
 from storefront_common.settings import DatabaseSettings
 
@@ -28,10 +29,6 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     NEWER = "newer"
     """A newer image was here: nothing was done."""
-
-
-class MigrationError(Exception):
-    """The migration could not be done; the message says why."""
 
 
 async def migrate(
@@ -70,6 +67,15 @@ async def migrate(
             f"as {settings.user}: {error.__cause__ or error}"
         ) from error
     raise AssertionError("unreachable: retries end with a result or an error")
+
+
+def configuration(schema: Schema) -> Config:
+    """Alembic's configuration for the migrations of `schema`."""
+    config = Config()
+    package, _, folder = schema.package.rpartition(".")
+    config.set_main_option("script_location", f"{package}:{folder}")
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 async def _migrate_once(
@@ -126,5 +132,6 @@ def _revision_if_any(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection, schema: Schema) -> None:
-    schema.config.attributes["connection"] = connection
-    command.upgrade(schema.config, schema.head)
+    config = configuration(schema)
+    config.attributes["connection"] = connection
+    command.upgrade(config, schema.head)
