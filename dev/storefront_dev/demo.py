@@ -27,11 +27,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _run(_: argparse.Namespace) -> int:
     progress = Progress()
     cluster = resolve()
-    cluster.up()
     try:
-        platform.install(cluster, progress)
+        platform.provide_images(cluster, progress)
     except ImageError as error:
         raise ClusterError(str(error)) from error
+    cluster.up()
+    platform.install_operator(cluster, progress)
     example = yaml.safe_load(EXAMPLE.read_text())
     name = example["metadata"]["name"]
     progress(f"storefront {name}: applying {EXAMPLE.relative_to(REPOSITORY)}")

@@ -11,8 +11,7 @@ from storefront_dev.binaries import binaries, kubectl
 from storefront_dev.clusters import Cluster
 from storefront_dev.errors import ClusterError
 from storefront_dev.folders import REPOSITORY
-from storefront_dev.images import builder, catalogue
-from storefront_dev.images.archive import Record
+from storefront_dev.images import archive, builder, catalogue
 from storefront_dev.progress import Progress
 
 NAMESPACE = "storefront-system"
@@ -21,20 +20,31 @@ REGISTRY_VARIABLE = "REGISTRY"
 """Environment variable: the registry that a cluster which is not the embedded one pulls from."""
 
 
-def install(cluster: Cluster, progress: Progress) -> None:
-    """Build what has changed, bring the images to the cluster, install or upgrade the operator, wait for it.
+def provide_images(cluster: Cluster, progress: Progress) -> None:
+    """Build the images that have changed and bring all of them to the cluster, or to the registry in REGISTRY.
 
-    Raises ClusterError with what the failing program said.
+    The embedded cluster takes them while it is down too, and then faster. Raises ClusterError.
     """
-    records = _images(progress)
+    outcomes = builder.build(catalogue.select([]), progress)
+    broken = [f"{outcome.image.name}: {outcome.error}" for outcome in outcomes if outcome.record is None]
+    if broken:
+        raise ClusterError("images could not be built\n" + "\n".join(broken))
+    records = [outcome.record for outcome in outcomes if outcome.record is not None]
     registry = os.environ.get(REGISTRY_VARIABLE)
     if registry:
         for record in records:
             builder.push(record, registry, progress)
     else:
-        progress("images: loading into the cluster")
         cluster.load_images([record.archive for record in records])
-    operator = next(record for record in records if record.name == "operator")
+
+
+def install_operator(cluster: Cluster, progress: Progress) -> None:
+    """Install or upgrade the operator from its chart and wait until it runs.
+
+    Raises ClusterError with the end of the operator's log when it does not.
+    """
+    registry = os.environ.get(REGISTRY_VARIABLE) or catalogue.DEFAULT_REGISTRY
+    record = archive.load("operator")
     progress("operator: installing the chart")
     helm(
         cluster,
@@ -44,9 +54,9 @@ def install(cluster: Cluster, progress: Progress) -> None:
         str(REPOSITORY / "charts/operator"),
         f"--namespace={NAMESPACE}",
         "--create-namespace",
-        f"--set=image.registry={registry or catalogue.DEFAULT_REGISTRY}",
+        f"--set=image.registry={registry}",
         # The tag stays the same while the operator is worked on; its content does not.
-        f"--set-string=podAnnotations.content-hash={operator.content_hash[:16]}",
+        f"--set-string=podAnnotations.content-hash={record.content_hash[:16] if record else ''}",
     )
     deployment = (f"deployment/{RELEASE}", f"--namespace={NAMESPACE}")
     try:
@@ -71,14 +81,6 @@ def storefront(cluster: Cluster, name: str) -> dict[str, Any]:
     """A Storefront as the API has it; ClusterError when it does not exist."""
     found: dict[str, Any] = json.loads(run(cluster, "get", "storefront", name, "-o", "json"))
     return found
-
-
-def _images(progress: Progress) -> list[Record]:
-    outcomes = builder.build(catalogue.select([]), progress)
-    broken = [f"{outcome.image.name}: {outcome.error}" for outcome in outcomes if outcome.record is None]
-    if broken:
-        raise ClusterError("images could not be built\n" + "\n".join(broken))
-    return [outcome.record for outcome in outcomes if outcome.record is not None]
 
 
 def _checked(command: Sequence[str], text: str | None = None) -> str:

@@ -61,6 +61,10 @@ class Api:
             retries=urllib3.Retry(3, connect=3, read=2, status=0, backoff_factor=0.2),
         )
 
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._pool.clear()
+
     def request(
         self,
         method: str,

@@ -28,7 +28,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             "wait", "--for=condition=Established", "crd/storefronts.storefront.dev", "--timeout=60s"
         )
         assert waited.returncode == 0, waited.stderr
-        yield Stage(control_plane, tmp_path_factory.mktemp("stage"))
+        stage = Stage(control_plane, tmp_path_factory.mktemp("stage"))
+        yield stage
+        stage.api.close()
 
 
 @pytest.fixture(scope="session")

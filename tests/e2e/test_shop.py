@@ -52,7 +52,8 @@ def manifest() -> dict[str, Any]:
 def shop(cluster: Cluster, kubectl: Kubectl, manifest: dict[str, Any]) -> Iterator[str]:
     """The address of a shop that is Ready."""
     progress = Progress()
-    platform.install(cluster, progress)
+    platform.provide_images(cluster, progress)
+    platform.install_operator(cluster, progress)
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
     wait_ready(cluster, NAME, progress)
     yield cluster.url(DOMAIN)

@@ -6,6 +6,9 @@ import logging
 
 import kopf
 
+_BACKOFFS = (1, 1, 2, 3, 5, *[8] * 10_000)
+"""Seconds between attempts of a request; in sum about a day."""
+
 FINALIZER = "storefront.dev/teardown"
 
 
@@ -34,4 +37,6 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.server_timeout = 300
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
+    # An API server that is away is no reason to give up, let alone to restart.
+    settings.networking.error_backoffs = _BACKOFFS
     logging.getLogger("kopf").setLevel(logging.WARNING)
