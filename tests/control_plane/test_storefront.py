@@ -133,6 +133,18 @@ def test_a_changed_child_is_put_right(
     eventually(lambda: content() == before, f"{kind} {child} is as before")
 
 
+def test_a_namespace_whose_labels_are_taken_off_is_still_known(cluster: Cluster, applied: str) -> None:
+    labels = ("storefront.dev/name-", "app.kubernetes.io/managed-by-")
+    done = cluster.kubectl("label", "namespace", f"{applied}-frontend", *labels)
+    assert done.returncode == 0, done.stderr
+
+    def labelled() -> bool:
+        namespace = cluster.get("v1", "Namespace", f"{applied}-frontend") or {"metadata": {}}
+        return namespace["metadata"].get("labels", {}).get("storefront.dev/name") == applied
+
+    eventually(labelled, "the labels are back")
+
+
 def test_a_change_of_the_spec_changes_exactly_that(
     cluster: Cluster, applied: str, manifest: dict[str, Any], name: str
 ) -> None:

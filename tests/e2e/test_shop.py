@@ -262,3 +262,15 @@ def test_deleting_the_storefront_keeps_the_data_and_applying_it_again_finds_it(
         lambda: web.get(f"{shop}/api/products/{created['id']}"), lambda a: a.status == 200, LONG
     )
     assert json.loads(found.data)["name"] == name
+
+
+def test_uninstalling_the_operator_leaves_storefronts_that_can_be_deleted(
+    shop: str, cluster: Cluster, kubectl: Kubectl
+) -> None:
+    platform.helm(cluster, "uninstall", platform.RELEASE, f"--namespace={platform.NAMESPACE}", "--wait")
+    try:
+        assert kubectl.get("storefront", NAME)["metadata"].get("finalizers", []) == []
+        assert listed(shop) > 0, "what runs goes on"
+        kubectl("delete", "storefront", NAME, "--timeout=60s")
+    finally:
+        platform.install_operator(cluster, Progress())

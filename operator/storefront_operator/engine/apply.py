@@ -11,7 +11,7 @@ from storefront_operator.client.resources import NAMESPACES
 from storefront_operator.engine import metrics
 from storefront_operator.engine.plan import Plan, Write
 from storefront_operator.engine.view import View
-from storefront_operator.objects import Child, ChildKey
+from storefront_operator.objects import Child, ChildKey, owned_fields
 from storefront_operator.objects.labels import FIELD_MANAGER, STOREFRONT
 
 _CONCURRENCY = 16
@@ -122,8 +122,11 @@ class Applier:
     async def _refuse_foreign_namespace(self, storefront: str, write: Write) -> None:
         """Server-side apply would silently adopt a namespace that somebody else has made."""
         live = await self._client.get(NAMESPACES, "", write.key.name)
-        owner = live["metadata"].get("labels", {}).get(STOREFRONT) if live else storefront
-        if owner != storefront:
+        if live is None:
+            return
+        owner = live["metadata"].get("labels", {}).get(STOREFRONT)
+        stripped = owner is None and bool(owned_fields(live))  # ours, but somebody took the label off
+        if owner != storefront and not stripped:
             raise NamespaceConflictError(
                 f"Namespace {write.key.name} exists and belongs to "
                 f"{'Storefront ' + owner if owner else 'somebody else'}; "

@@ -62,6 +62,8 @@ class Engine:
         name = resource["metadata"]["name"]
         before = self._resources.get(name)
         self._resources[name] = resource
+        if before is not None and before["metadata"]["uid"] != resource["metadata"]["uid"]:
+            self._reconciler.forget(name)
         if before is None or _what_matters(before) != _what_matters(resource):
             self._queue.add(name)
 

@@ -76,7 +76,7 @@ def make_plan(
         desired_hash = wanted[key] = desired_fingerprint(manifest)
         if key.namespace in blocked:
             continue
-        why = _why(desired_hash, observed.children.get(key), applied.get(key))
+        why = _why(key.kind, desired_hash, observed.children.get(key), applied.get(key))
         if why is not None:
             waves[_wave_of(key.kind)].append(
                 Write(key, _annotated(manifest, desired_hash), desired_hash, why)
@@ -96,7 +96,7 @@ def is_steady(
 ) -> bool:
     """Whether a plan for these desired hashes would be empty; costs no rendering."""
     return all(
-        _why(desired_hash, observed.children.get(key), applied.get(key)) is None
+        _why(key.kind, desired_hash, observed.children.get(key), applied.get(key)) is None
         for key, desired_hash in desired.items()
     ) and not any(
         key not in desired and not child.deleting and _is_prunable(child)
@@ -104,9 +104,10 @@ def is_steady(
     )
 
 
-def _why(desired_hash: str, live: Child | None, applied: tuple[str, str] | None) -> Why | None:
+def _why(kind: str, desired_hash: str, live: Child | None, applied: tuple[str, str] | None) -> Why | None:
     if live is None:
-        return Why.DRIFT if applied else Why.CREATE
+        # Jobs that have failed are removed by Kubernetes in the end, to be tried again.
+        return Why.DRIFT if applied and kind != "Job" else Why.CREATE
     if live.deleting:
         return None  # it is created again when it is gone
     if live.desired_hash != desired_hash:
