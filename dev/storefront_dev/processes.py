@@ -42,6 +42,10 @@ def start(
             },
             start_new_session=True,
         )
+    # Popen returns when exec has closed its pipe, a moment before the new environment can be read.
+    environment_file = Path(f"/proc/{process.pid}/environ")
+    while alive(process.pid) and not environment_file.read_bytes():
+        time.sleep(0.001)
     # Popen warns when it is collected while its process runs; this one is meant to.
     process.returncode = 0
     return process.pid

@@ -11,7 +11,7 @@ from pathlib import Path
 from storefront_dev.control_plane import ControlPlane
 
 from tests.chaos.api import Api, Credentials
-from tests.chaos.operator_process import OperatorProcess
+from tests.chaos.operator_process import Launcher, OperatorProcess
 from tests.chaos.proxy import GROUP_LABEL, Proxy
 from tests.chaos.shop import Shop
 
@@ -73,6 +73,13 @@ class Stage:
         self._folder = folder
         self.credentials = Credentials(control_plane.kubeconfig, folder)
         self.api = Api(self.credentials)
+        self._launchers: dict[str, Launcher] = {}
+
+    def close(self) -> None:
+        """End what was started."""
+        for launcher in self._launchers.values():
+            launcher.stop()
+        self.api.close()
 
     @contextlib.contextmanager
     def arena(self, *, sabotage: str = "", patience: float = PATIENCE, start: bool = True) -> Iterator[Arena]:
@@ -81,7 +88,11 @@ class Stage:
         folder = Path(tempfile.mkdtemp(prefix=f"arena-{group}-", dir=self._folder))
         proxy = Proxy(self.credentials, group)
         proxy.start()
-        operator = OperatorProcess(proxy.kubeconfig(folder / "kubeconfig"), folder / "operator.log", sabotage)
+        if sabotage not in self._launchers:
+            self._launchers[sabotage] = Launcher(sabotage)
+        operator = OperatorProcess(
+            self._launchers[sabotage], proxy.kubeconfig(folder / "kubeconfig"), folder / "operator.log"
+        )
         arena = Arena(self.control_plane, self.api, proxy, operator, group, patience)
         try:
             if start:

@@ -30,7 +30,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         assert waited.returncode == 0, waited.stderr
         stage = Stage(control_plane, tmp_path_factory.mktemp("stage"))
         yield stage
-        stage.api.close()
+        stage.close()
 
 
 @pytest.fixture(scope="session")

@@ -90,8 +90,10 @@ class Shop:
 
     def is_settled(self, *, quiet: float = QUIET) -> bool:
         """The status speaks of the current spec and of every component, and the operator writes no more."""
+        if self._proxy.idle_since(self._about_me) < quiet:
+            return False
         resource = self.resource()
-        if resource is None or self._proxy.idle_since(self._about_me) < quiet:
+        if resource is None:
             return False
         status = resource.get("status") or {}
         conditions = {c["type"]: c for c in status.get("conditions") or ()}
@@ -123,16 +125,16 @@ class Shop:
             nonlocal found
             if with_jobs:
                 self.finish_jobs()
-            found = self.capture()
-            if state.differences(expected, state.between_lives(found, self.name), 1):
+            if self._proxy.idle_since(self._about_me) < QUIET:
                 return False
-            return self._proxy.idle_since(self._about_me) >= QUIET
+            found = self.capture()
+            return not state.differences(expected, state.between_lives(found, self.name), 1)
 
         def detail() -> str:
             lines = state.differences(expected, state.between_lives(found, self.name))
-            return "\n".join(lines or ["it is equal, but the operator does not stop writing"])
+            return "\n".join(lines if found else ["the operator does not stop writing"])
 
-        eventually(reached, f"{self.name}: {what}", seconds or self.patience, detail)
+        eventually(reached, f"{self.name}: {what}", seconds or self.patience, detail, interval=0.1)
         return found
 
     def is_gone(self) -> bool:
