@@ -84,10 +84,12 @@ def load(socket: Path, root: Path, contents: Sequence[Path], *, unpack: bool = F
     return new
 
 
-def load_everywhere(stores: Sequence[tuple[Path, Path]], contents: Sequence[Path]) -> list[list[str]]:
+def load_everywhere(
+    stores: Sequence[tuple[Path, Path]], contents: Sequence[Path], *, unpack: bool = False
+) -> list[list[str]]:
     """`load` into several stores, given as pairs of socket and root, at once."""
     with ThreadPoolExecutor(len(stores) or 1) as pool:
-        return list(pool.map(lambda store: load(store[0], store[1], contents), stores))
+        return list(pool.map(lambda store: load(store[0], store[1], contents, unpack=unpack), stores))
 
 
 @contextlib.contextmanager

@@ -181,7 +181,8 @@ class EmbeddedCluster:
                     if not processes.running(root.parent).get("machine"):
                         socket_path = stores.enter_context(containerd.serving(root, addons.PAUSE_IMAGE))
                     served.append((socket_path, root))
-                loaded = containerd.load_everywhere(served, archives)
+                # In the store that nodes are made from it is done once for all of them.
+                loaded = containerd.load_everywhere(served, archives, unpack=len(served) == 1)
             new = sorted({name for names in loaded for name in names})
             self._progress(
                 f"loaded {', '.join(new)} in {time.monotonic() - began:.1f} s"

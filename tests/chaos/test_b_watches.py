@@ -1,0 +1,257 @@
+"""b. Child events dropped, duplicated, delayed; watches closed and expired; an API server that restarts or is away.
+
+A real API server never loses an event of a watch that goes on: what it cannot deliver ends with the watch, and the
+next list tells. So where a dropped event is missed, the test lets the watches expire (410), as the server would,
+and says in the table how often that was needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.chaos import sampling, state
+from tests.chaos.arena import Arena, Stage
+from tests.chaos.faults import (
+    Away,
+    DelayEvent,
+    DropEvent,
+    DuplicateEvent,
+    EventFault,
+    ForgetHistory,
+    HoldWatches,
+)
+from tests.chaos.shop import SPEC, Shop
+from tests.chaos.state import State
+from tests.chaos.tally import Row, Tally
+from tests.chaos.test_g_drift import mutate, remove, repaired, subjects
+from tests.chaos.waiting import NeverHappenedError, eventually
+
+pytestmark = pytest.mark.chaos
+
+OLD = {**SPEC, "images": {"tag": "v1"}}
+NEW = {**SPEC, "images": {"tag": "v2"}}
+BATCH = 8
+DELAY = 2.0
+"""Seconds that a delayed event takes."""
+MISSED_AFTER = 4.0
+"""Seconds after which a dropped event counts as missed."""
+AWAY_SECONDS = sampling.size(60, 15)
+
+
+def event_faults(arena: Arena, row: Row, make: Callable[[dict[str, int]], EventFault]) -> None:
+    """Storefronts that are installed and upgraded; something happens to another event in each of their lives."""
+    shop = arena.shop()
+    counter = EventFault({shop.name: -1})
+    with arena.proxy.fault(counter):
+        shop.apply(OLD)
+        shop.settle(with_jobs=True, quiet=1.0)
+        middle = shop.comparable()
+        shop.apply(NEW)
+        shop.settle(with_jobs=True, quiet=1.0)
+    end = shop.comparable()
+    events = counter.counts[shop.name]
+    numbers = sampling.chosen(range(1, events + 1))
+    relists = 0
+    for start in range(0, len(numbers), BATCH):
+        targets = {arena.shop(): number for number in numbers[start : start + BATCH]}
+        fault = make({shop.name: number for shop, number in targets.items()})
+        with arena.proxy.fault(fault):
+            relists += _lives(arena, row, fault, targets, middle, end)
+    row.note = f"{events} events in a life" + (f", {relists} seen by a relist only" if relists else "")
+
+
+def _lives(
+    arena: Arena, row: Row, fault: EventFault, targets: dict[Shop, int], middle: State, end: State
+) -> int:
+    relists = 0
+    failed: dict[Shop, AssertionError] = {}
+    for spec, expected in ((OLD, middle), (NEW, end)):
+        for shop in targets:
+            shop.apply(spec)
+        for shop in targets.keys() - failed.keys():
+            try:
+                relists += _arrives(arena, shop, expected)
+            except AssertionError as error:
+                failed[shop] = error
+    for shop, number in targets.items():
+        if shop.name not in fault.hit:
+            continue  # this life was shorter than the first one: nothing has happened to it
+        with row.case(f"event {number}: {fault.hit[shop.name]}"):
+            if shop in failed:
+                raise failed[shop]
+    return relists
+
+
+def _arrives(arena: Arena, shop: Shop, expected: State) -> int:
+    """Whether a relist was needed to bring a Storefront to its end."""
+    try:
+        shop.becomes(expected, "arrives by itself", with_jobs=True, seconds=MISSED_AFTER)
+    except NeverHappenedError:
+        arena.proxy.expire_watches(lambda call: call.kind != "Storefront")
+        shop.becomes(expected, "arrives after a relist", with_jobs=True)
+        return 1
+    return 0
+
+
+def watches_that_keep_closing(arena: Arena, row: Row) -> None:
+    """Every watch is closed several times a second while a Storefront is installed."""
+    reference = arena.shop()
+    reference.apply()
+    reference.settle(quiet=1.0)
+    expected = reference.comparable()
+    for _ in range(3):
+        shop = arena.shop()
+        with row.case("watches closed during an install"):
+            shop.apply()
+            cuts = 0
+            deadline = time.monotonic() + shop.patience
+            while not shop.is_settled() or cuts < 5:
+                assert time.monotonic() < deadline, shop.resource()
+                cuts += bool(arena.proxy.cut_watches())
+                time.sleep(0.2)
+            shop.becomes(expected, "is as without cuts")
+
+
+def deletions_in_the_gap(arena: Arena, row: Row) -> None:
+    """Children of every kind are deleted while no watch is open, and the history is gone when they open again."""
+    shop = arena.shop()
+    shop.apply()
+    before = shop.settle(quiet=1.0)
+    keys = [key for key in subjects(before).values() if key[0] != "Namespace"]
+    forgetful = ForgetHistory()
+    with arena.proxy.fault(forgetful):
+        with arena.proxy.fault(HoldWatches()):
+            arena.proxy.cut_watches()
+            for key in keys:
+                remove(arena, key)
+                eventually(lambda key=key: arena.api.get(*key) is None, f"{key} is gone", shop.patience)
+        for key in keys:
+            with row.case(f"{key[0]} deleted before a 410"):
+                repaired(arena, shop, before, key, deleted=True)
+    assert forgetful.told, "no watch was answered 410"
+
+
+def expiry_inside_a_watch(arena: Arena, row: Row) -> None:
+    """The 410 comes as an event of an open watch, with changes that the watch has not delivered."""
+    shop = arena.shop()
+    shop.apply()
+    before = shop.settle(quiet=1.0)
+    keys = list(subjects(before).values())
+    for key in keys:
+        with row.case(f"{key[0]} changed before a 410 event"), arena.proxy.fault(_Deaf(shop.name)):
+            mutate(arena, key)
+            arena.proxy.expire_watches(lambda call: call.kind != "Storefront")
+            repaired(arena, shop, before, key, deleted=False)
+
+
+class _Deaf(DropEvent):
+    """Drops each child event of a Storefront: only lists tell."""
+
+    def __init__(self, storefront: str) -> None:
+        super().__init__({storefront: 0})
+
+    async def event(self, call: object, event: dict[str, object]) -> list[dict[str, object]]:
+        labels = event["object"]["metadata"].get("labels", {})  # type: ignore[index]
+        return [] if labels.get("storefront.dev/name") in self.targets else [event]
+
+
+def restarted_api_server(arena: Arena, row: Row) -> None:
+    """The API server is killed and started in the middle of an install, and again at rest."""
+    reference = arena.shop()
+    reference.apply()
+    reference.settle(quiet=1.0)
+    expected = reference.comparable()
+    pid = arena.operator.pid
+    shop = arena.shop()
+    with row.case("restart during an install"):
+        shop.apply()
+        eventually(lambda: len(arena.proxy.writes(shop.name)) > 5, "the install is under way", shop.patience)
+        _restart(arena)
+        shop.becomes(expected, "is as without a restart")
+        assert arena.operator.alive, arena.operator.log()
+        assert arena.operator.pid == pid
+    before = shop.settle()
+    with row.case("restart at rest, then drift"):
+        _restart(arena)
+        key = subjects(before)["ConfigMap"]
+        remove(arena, key)
+        repaired(arena, shop, before, key, deleted=True)
+        assert arena.operator.alive, arena.operator.log()
+
+
+def _restart(arena: Arena) -> None:
+    arena.control_plane.stop_apiserver()
+    arena.control_plane.start_apiserver()
+
+
+def api_server_away(arena: Arena, row: Row, seconds: float = AWAY_SECONDS) -> None:
+    """Nothing answers for a while; a child and the spec change meanwhile. The operator stays and catches up."""
+    shop = arena.shop()
+    shop.apply(OLD)
+    before = shop.settle(with_jobs=True, quiet=1.0)
+    pid = arena.operator.pid
+    key = subjects(before)["Service"]
+    with row.case(f"away for {seconds:.0f} s"):
+        with away(arena):
+            remove(arena, key)
+            shop.apply(NEW)
+            returns = time.monotonic() + seconds
+            while time.monotonic() < returns:
+                assert arena.operator.alive, f"the operator has ended\n{arena.operator.log()}"
+                time.sleep(0.5)
+        back = time.monotonic()
+        shop.settle(with_jobs=True)
+        eventually(lambda: arena.api.get(*key), f"{key} is there again", shop.patience)
+        row.note = f"caught up {time.monotonic() - back:.1f} s after its return"
+        assert arena.operator.alive
+        assert arena.operator.pid == pid
+        kept = state.credentials(before)
+        assert state.credentials(shop.capture()) == kept, "credentials changed"
+
+
+@contextlib.contextmanager
+def away(arena: Arena):  # type: ignore[no-untyped-def]
+    """The API server cannot be reached by the operator."""
+    with arena.proxy.fault(Away()):
+        arena.proxy.cut_watches()
+        yield
+
+
+@pytest.mark.parametrize("fault", ["dropped", "duplicated", "delayed"])
+def test_an_event_that_goes_astray_changes_nothing_in_the_end(stage: Stage, tally: Tally, fault: str) -> None:
+    make: dict[str, Callable[[dict[str, int]], EventFault]] = {
+        "dropped": DropEvent,
+        "duplicated": DuplicateEvent,
+        "delayed": lambda targets: DelayEvent(targets, DELAY),
+    }
+    with stage.arena() as arena, tally.row(f"b. child event {fault}", "events") as row:
+        event_faults(arena, row, make[fault])
+
+
+def test_watches_that_keep_closing_do_no_harm(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("b. watches closed", "installs") as row:
+        watches_that_keep_closing(arena, row)
+
+
+def test_deletions_in_the_gap_before_a_410_are_seen(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("b. 410 with deletions in the gap", "deletions") as row:
+        deletions_in_the_gap(arena, row)
+
+
+def test_changes_before_a_410_event_are_seen(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("b. 410 event with changes in the gap", "changes") as row:
+        expiry_inside_a_watch(arena, row)
+
+
+def test_a_restarted_api_server_does_no_harm(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("b. API server restarted", "restarts") as row:
+        restarted_api_server(arena, row)
+
+
+def test_an_api_server_that_is_away_does_no_harm(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("b. API server away", "absences") as row:
+        api_server_away(arena, row)

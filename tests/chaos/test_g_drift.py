@@ -1,0 +1,181 @@
+"""g. Every kind of child changed and deleted by hand, while the operator runs and while it is down.
+
+What was changed is as before, and after a restart nothing else is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from storefront_operator.client.resources import CHILD_RESOURCES
+
+from tests.chaos import state
+from tests.chaos.api import Json
+from tests.chaos.arena import Arena, Stage
+from tests.chaos.shop import Shop
+from tests.chaos.state import Key, State
+from tests.chaos.tally import Row, Tally
+from tests.chaos.waiting import eventually
+
+pytestmark = pytest.mark.chaos
+
+_LABELS: Json = {"metadata": {"labels": {"app.kubernetes.io/component": "somebody-elses"}}}
+
+MUTATIONS: dict[str, Json] = {
+    "Namespace": {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}},
+    "ServiceAccount": {"automountServiceAccountToken": True},
+    "Role": {"rules": []},
+    "RoleBinding": {"subjects": []},
+    "Secret": {"data": {"password": "d3Jvbmc="}},
+    "ConfigMap": {"data": {"nginx.conf": "events {}", "config.json": "{}", "patroni.yml": ""}},
+    "Service": {"spec": {"selector": {"app.kubernetes.io/name": "somebody-elses"}}},
+    "PodDisruptionBudget": {"spec": {"maxUnavailable": 5}},
+    "StatefulSet": {"spec": {"replicas": 7}},
+    "Job": _LABELS,
+    "Deployment": {"spec": {"replicas": 7}},
+}
+"""One change by hand per kind, to a field that matters; a new kind of child gets its labels changed."""
+
+
+def subjects(children: State) -> dict[str, Key]:
+    """One child of each kind that the operator keeps as it is; generated Secrets are written once only."""
+    chosen: dict[str, Key] = {}
+    for key, item in children.items():
+        labels = item["metadata"].get("labels", {})
+        is_ours = any(e["manager"] == "storefront-operator" for e in item["metadata"]["managedFields"])
+        if is_ours and "storefront.dev/generated" not in labels and key[0] != "Storefront":
+            chosen.setdefault(key[0], key)
+    return chosen
+
+
+def mutate(arena: Arena, key: Key) -> None:
+    """Change a child as somebody with kubectl would."""
+    arena.api.patch(*key, MUTATIONS.get(key[0], _LABELS))
+
+
+def remove(arena: Arena, key: Key) -> None:
+    """Delete a child as somebody with kubectl would."""
+    arena.api.delete(*key)
+
+
+def repaired(arena: Arena, shop: Shop, before: State, key: Key, *, deleted: bool) -> None:
+    """Wait until a child, and all the others, are as before."""
+    expected = state.within_a_life(before)
+    uid = before[key]["metadata"]["uid"]
+
+    def gap() -> list[str]:
+        now = shop.capture()
+        lines = state.differences(expected, state.within_a_life(now))
+        if deleted and key in now and now[key]["metadata"]["uid"] == uid:
+            lines.append(f"{key} is still the old one")
+        return lines
+
+    eventually(lambda: not gap(), f"{key} is as before", shop.patience, lambda: "\n".join(gap()), interval=0.1)
+
+
+def while_it_runs(arena: Arena, row: Row) -> None:
+    """Each kind changed, then deleted, one after the other."""
+    shop = arena.shop()
+    shop.apply()
+    before = shop.settle(with_jobs=False, quiet=1.0)
+    for kind, key in subjects(before).items():
+        with row.case(f"{kind} changed"):
+            mutate(arena, key)
+            repaired(arena, shop, before, key, deleted=False)
+        if kind == "Namespace":
+            continue  # takes everything in it along: a test of its own
+        with row.case(f"{kind} deleted"):
+            remove(arena, key)
+            repaired(arena, shop, before, key, deleted=True)
+
+
+def while_it_is_down(arena: Arena, row: Row, act: Callable[[Arena, Key], Any], *, deleted: bool) -> None:
+    """All kinds at once while the operator is down; it then writes those children and no others."""
+    shop = arena.shop()
+    shop.apply()
+    before = shop.settle(quiet=1.0)
+    keys = [key for key in subjects(before).values() if not (deleted and key[0] == "Namespace")]
+    arena.operator.stop()
+    for key in keys:
+        act(arena, key)
+    mark = arena.proxy.mark()
+    arena.start_operator()
+    for key in keys:
+        with row.case(f"{key[0]} while the operator is down"):
+            repaired(arena, shop, before, key, deleted=deleted)
+    shop.settle()
+    with row.case("nothing else is written"):
+        written = {e.call.key for e in arena.proxy.writes(shop.name, mark)}
+        beside = {key for key in written - set(keys) if key[0] not in ("Storefront", "Event")}
+        assert not beside, f"written without need: {sorted(beside)}"
+
+
+def untouched_restart(arena: Arena, row: Row) -> None:
+    """A restart where nothing has changed writes nothing."""
+    shops = [arena.shop() for _ in range(3)]
+    for shop in shops:
+        shop.apply()
+    for shop in shops:
+        shop.settle(with_jobs=True, quiet=1.0)
+    arena.operator.stop()
+    mark = arena.proxy.mark()
+    arena.start_operator()
+    eventually(
+        lambda: arena.proxy.idle_since(lambda call: call.verb != "watch") > 2.0,
+        "the operator falls silent",
+        arena.patience,
+    )
+    with row.case("restart without a change"):
+        written = [str(e.call) for e in arena.proxy.since(mark) if e.call.is_write]
+        assert not written, f"written without need: {written}"
+
+
+def lost_namespace(arena: Arena, row: Row, layer: str) -> None:
+    """A whole namespace deleted by hand: it comes back with everything in it."""
+    shop = arena.shop()
+    shop.apply()
+    before = shop.settle(quiet=1.0)
+    key = ("Namespace", "", f"{shop.name}-{layer}")
+    with row.case(f"namespace {layer} deleted"):
+        remove(arena, key)
+        uid = before[key]["metadata"]["uid"]
+        eventually(
+            lambda: (arena.api.get(*key) or before[key])["metadata"]["uid"] != uid,
+            "the namespace is made anew",
+            shop.patience,
+        )
+        expected = state.between_lives(before, shop.name)
+        shop.becomes(expected, "everything is there again")
+
+
+def test_every_kind_is_covered() -> None:
+    assert {resource.kind for resource in CHILD_RESOURCES} == set(MUTATIONS), "add a change of the new kind"
+
+
+def test_what_somebody_changes_or_deletes_is_put_right(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("g. children changed and deleted", "changes") as row:
+        while_it_runs(arena, row)
+
+
+@pytest.mark.parametrize("layer", ["edge", "frontend", "services", "data"])
+def test_a_namespace_that_is_deleted_comes_back_with_everything(
+    stage: Stage, tally: Tally, layer: str
+) -> None:
+    with stage.arena() as arena, tally.row(f"g. namespace deleted ({layer})", "namespaces") as row:
+        lost_namespace(arena, row, layer)
+
+
+@pytest.mark.parametrize(("act", "deleted"), [(mutate, False), (remove, True)])
+def test_after_a_restart_only_what_differs_is_written(
+    stage: Stage, tally: Tally, act: Callable[[Arena, Key], Any], deleted: bool
+) -> None:
+    what = "deleted" if deleted else "changed"
+    with stage.arena() as arena, tally.row(f"g. {what} while the operator is down", "changes") as row:
+        while_it_is_down(arena, row, act, deleted=deleted)
+
+
+def test_a_restart_without_a_change_writes_nothing(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("g. restart without a change", "restarts") as row:
+        untouched_restart(arena, row)
