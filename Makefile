@@ -44,7 +44,7 @@ lint: install ## Check format, style, types and the import contracts
 	$(BIN)/mypy operator/storefront_operator dev/storefront_dev images/postgres/*.py
 	cd services/common && ../../$(BIN)/mypy storefront_common
 	cd services/product && ../../$(BIN)/mypy product_service
-	PYTHONPATH=operator:dev $(BIN)/lint-imports
+	PYTHONPATH=operator:dev:services/common:services/product $(BIN)/lint-imports
 
 images: install ## Build the images whose inputs changed and load them into the cluster
 	@$(BIN)/storefront-dev images --load
