@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ class Launcher:
     """A process that forks operators; `sabotage` names the module of `tests.chaos.sabotage` that it applies."""
 
     def __init__(self, sabotage: str = "") -> None:
+        self._one_at_a_time = threading.Lock()
         command = [sys.executable, "-m", "tests.chaos.launcher", *([sabotage] if sabotage else [])]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -32,9 +34,10 @@ class Launcher:
         """Start an operator; returns its pid."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"arguments": arguments, "log": str(log)}) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
+        with self._one_at_a_time:
+            self._process.stdin.write(json.dumps({"arguments": arguments, "log": str(log)}) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
         assert answer, "the launcher has ended; its error is above"
         return int(answer)
 

@@ -6,10 +6,14 @@ uninterrupted life ends: nothing missing, nothing left over, no generated creden
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.chaos import sampling, state
-from tests.chaos.arena import Arena, Stage
+from tests.chaos.api import Json
+from tests.chaos.arena import PATIENCE, Arena, Stage
 from tests.chaos.faults import Crash
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.state import State
@@ -24,15 +28,24 @@ VARIANTS = (False, True) if sampling.FULL else (bool(sampling.OFFSET % 2),)
 """Whether the operator has had the answer to its last write; the sample takes turns."""
 
 
-def crash(arena: Arena, shop: Shop, k: int, answered: bool, act: object, then: object = None) -> Crash:
-    """Do `act` and kill the operator at its k-th write about `shop`; `then` is called while waiting."""
+SIDE_BY_SIDE = 4
+
+
+def crash(
+    arena: Arena,
+    shop: Shop,
+    k: int,
+    answered: bool,
+    act: Callable[[], object],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Crash:
+    """Do `act` and kill the operator at its k-th write about `shop`; `meanwhile` is called while waiting."""
     fault = Crash(shop.name, k, arena.operator.kill, answered=answered)
     with arena.proxy.fault(fault):
-        act()  # type: ignore[operator]
+        act()
 
         def happened() -> bool:
-            if then is not None:
-                then()  # type: ignore[operator]
+            meanwhile()
             return fault.happened
 
         eventually(
@@ -116,37 +129,49 @@ def upgrades(arena: Arena, row: Row) -> None:
             kept(before, after)
 
 
-def deletions(arena: Arena, row: Row, policy: str) -> None:
-    """Deletions, each interrupted after another write. With Retain a new Storefront then finds its data again."""
+def deletions(stage: Stage, row: Row, policy: str, sabotage: str = "", patience: float = PATIENCE) -> None:
+    """Deletions, each interrupted after another write.
+
+    A deletion is mostly waiting for Kubernetes' namespace controller, so several arenas work side by side.
+    """
     spec = {**SPEC, "deletionPolicy": policy}
-    shop = arena.shop()
-    shop.apply(spec)
-    shop.settle(quiet=1.0)
-    mark = arena.proxy.mark()
-    shop.delete()
-    gone(shop)
-    left = shop.comparable()
-    writes = len(arena.proxy.writes(shop.name, mark))
-    row.note = f"{writes} writes, {len(left)} objects kept"
-    for k, answered in cases(writes):
+    with stage.arena(sabotage=sabotage, patience=patience) as arena:
         shop = arena.shop()
-        with row.case(title(k, answered)):
-            shop.apply(spec)
-            before = shop.settle()
-            try:
-                crash(arena, shop, k, answered, shop.delete)
-            finally:
-                arena.operator.stop()
-                arena.start_operator()
-            gone(shop)
-            after = shop.becomes(left, "leaves what an uninterrupted deletion leaves")
-            if policy == "Retain":
-                kept(before, after)
+        shop.apply(spec)
+        shop.settle(quiet=1.0)
+        mark = arena.proxy.mark()
+        shop.delete()
+        shop.wait_gone()
+        left = shop.comparable()
+        writes = len(arena.proxy.writes(shop.name, mark))
+    row.note = f"{writes} writes, {len(left)} objects kept"
+
+    def share(number: int) -> None:
+        due = cases(writes)[number::SIDE_BY_SIDE]
+        if due:
+            with stage.arena(sabotage=sabotage, patience=patience) as arena:
+                for k, answered in due:
+                    _deletion(arena, row, spec, left, k, answered)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        list(pool.map(share, range(SIDE_BY_SIDE)))
 
 
-def gone(shop: Shop) -> None:
-    """Wait until the Storefront has left."""
-    eventually(shop.is_gone, f"{shop.name} is gone", shop.patience, shop.resource)
+def _deletion(arena: Arena, row: Row, spec: Json, left: State, k: int, answered: bool) -> None:
+    shop = arena.shop()
+    with row.case(title(k, answered)):
+        shop.apply(spec)
+        before = shop.settle()
+        try:
+            crash(arena, shop, k, answered, shop.delete, shop.hurry_namespaces)
+        finally:
+            arena.operator.stop()
+            arena.start_operator()
+        shop.wait_gone()
+        after = shop.becomes(left, "leaves what an uninterrupted deletion leaves")
+        if spec["deletionPolicy"] == "Retain":
+            data = f"{shop.name}-data"
+            kept({key: item for key, item in before.items() if key[1] == data}, after)
 
 
 def test_an_interrupted_install_ends_where_an_uninterrupted_one_ends(stage: Stage, tally: Tally) -> None:
@@ -163,5 +188,5 @@ def test_an_interrupted_upgrade_ends_where_an_uninterrupted_one_ends(stage: Stag
 def test_an_interrupted_deletion_leaves_what_an_uninterrupted_one_leaves(
     stage: Stage, tally: Tally, policy: str
 ) -> None:
-    with stage.arena() as arena, tally.row(f"a. SIGKILL in a deletion ({policy})", "k") as row:
-        deletions(arena, row, policy)
+    with tally.row(f"a. SIGKILL in a deletion ({policy})", "k") as row:
+        deletions(stage, row, policy)

@@ -6,6 +6,7 @@ list from the past may make the operator write something again; it must never ma
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.chaos import state
 from tests.chaos.api import Json
 from tests.chaos.arena import Arena, Stage
 from tests.chaos.faults import RecordLists, StaleLists
+from tests.chaos.proxy import GROUP_LABEL
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.state import State
 from tests.chaos.tally import Row, Tally
@@ -119,7 +121,7 @@ def an_earlier_life(arena: Arena, row: Row) -> None:
     past = recorded_lists(arena)
     arena.start_operator()
     shop.delete()
-    eventually(shop.is_gone, "the first life is over", shop.patience)
+    shop.wait_gone()
     shop.apply(spec)
     before = shop.settle(quiet=1.0)
     arena.operator.stop()
@@ -139,7 +141,7 @@ def a_deletion_seen_too_early(arena: Arena, row: Row) -> None:
     shop.delete()
     past = recorded_storefronts(arena)
     arena.start_operator()
-    eventually(shop.is_gone, "the first life is over", shop.patience)
+    shop.wait_gone()
     shop.apply(spec)
     before = shop.settle(quiet=1.0)
     arena.operator.stop()
@@ -151,10 +153,6 @@ def a_deletion_seen_too_early(arena: Arena, row: Row) -> None:
 
 def recorded_storefronts(arena: Arena) -> dict[str, Answer]:
     """The list of Storefronts as of now, without letting the operator act."""
-    import json
-
-    from tests.chaos.proxy import GROUP_LABEL
-
     listed = arena.api.request(
         "GET", "/apis/storefront.dev/v1alpha1/storefronts", labelSelector=f"{GROUP_LABEL}={arena.group}"
     )
