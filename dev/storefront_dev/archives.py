@@ -120,7 +120,7 @@ def _read_docker(tar: tarfile.TarFile, names: dict[str, str]) -> list[Image]:
                 raise ValueError(f"its layer {layer} is compressed, which only OCI archives may have")
             layers.append({"mediaType": _LAYER, "digest": diff_id, "size": file.seek(0, io.SEEK_END)})
             files[diff_id] = names[layer]
-        tags = tuple(_full(tag) for tag in entry.get("RepoTags") or ())
+        tags = tuple(_in_full(tag) for tag in entry.get("RepoTags") or ())
         if tags:
             manifest = _manifest(_descriptor(config, _CONFIG), layers)
             images.append(Image(tags, manifest, _MANIFEST, _digest(config), files))
@@ -138,7 +138,7 @@ def _read_oci(tar: tarfile.TarFile, names: dict[str, str]) -> list[Image]:
             config = document["config"]["digest"]
             digests = [config, *(layer["digest"] for layer in document["layers"])]
             files = {digest: names[_blob_name(digest)] for digest in digests}
-            images.append(Image((_full(reference),), manifest, entry["mediaType"], config, files))
+            images.append(Image((_in_full(reference),), manifest, entry["mediaType"], config, files))
     return images
 
 
@@ -155,13 +155,11 @@ def _write_index(tar: tarfile.TarFile, images: list[Image]) -> None:
     _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
 
 
-def _full(reference: str) -> str:
-    """A reference with the registry and folder that docker leaves out."""
+def _in_full(reference: str) -> str:
+    """The reference, if it names its registry: Kubernetes would look for a short one in another place."""
     first, slash, _ = reference.partition("/")
-    if not slash:
-        return f"docker.io/library/{reference}"
-    if first != "localhost" and not set(first) & {".", ":"}:
-        return f"docker.io/{reference}"
+    if not slash or (first != "localhost" and not set(first) & {".", ":"}):
+        raise ValueError(f"its image {reference!r} has no registry in its name; use registry/name:tag")
     return reference
 
 

@@ -15,7 +15,7 @@ from tests.chaos.operator_process import Launcher, OperatorProcess
 from tests.chaos.proxy import GROUP_LABEL, Proxy
 from tests.chaos.shop import Shop
 
-PATIENCE = 30.0
+PATIENCE = 45.0
 """Seconds that anything may take; a test waits only as long as it needs to."""
 
 _groups = itertools.count(1)

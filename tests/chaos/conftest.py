@@ -12,6 +12,7 @@ from tests.chaos import sampling
 from tests.chaos.arena import Stage
 from tests.chaos.operator_process import ROOT
 from tests.chaos.tally import Tally
+from tests.chaos.valid_specs import PRIORITY_CLASSES
 from tests.control_plane.harness import Cluster
 
 _TALLY = Tally()
@@ -28,6 +29,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             "wait", "--for=condition=Established", "crd/storefronts.storefront.dev", "--timeout=60s"
         )
         assert waited.returncode == 0, waited.stderr
+        for name in PRIORITY_CLASSES:
+            made = cluster.kubectl("create", "priorityclass", name, "--value=5")
+            assert made.returncode == 0, made.stderr
         stage = Stage(control_plane, tmp_path_factory.mktemp("stage"))
         yield stage
         stage.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from storefront_operator.api import GROUP_VERSION, KIND
@@ -118,10 +118,19 @@ class Shop:
         return self.capture()
 
     def becomes(
-        self, expected: State, what: str, *, with_jobs: bool = False, seconds: float | None = None
+        self,
+        expected: State,
+        what: str,
+        *,
+        with_jobs: bool = False,
+        seconds: float | None = None,
+        only: Callable[[State], State] = lambda found: found,
     ) -> State:
-        """Wait until its comparable state is `expected` and stays so; returns the raw state."""
+        """Wait until its comparable state, or `only` a part of it, is `expected`; returns the raw state."""
         found: State = {}
+
+        def gap(limit: int = 12) -> list[str]:
+            return state.differences(expected, only(state.between_lives(found, self.name)), limit)
 
         def reached() -> bool:
             nonlocal found
@@ -130,11 +139,10 @@ class Shop:
             if self._proxy.idle_since(self._about_me) < QUIET:
                 return False
             found = self.capture()
-            return not state.differences(expected, state.between_lives(found, self.name), 1)
+            return not gap(1)
 
         def detail() -> str:
-            lines = state.differences(expected, state.between_lives(found, self.name))
-            return "\n".join(lines if found else ["the operator does not stop writing"])
+            return "\n".join(gap() if found else ["the operator does not stop writing"])
 
         eventually(reached, f"{self.name}: {what}", seconds or self.patience, detail, interval=0.1)
         return found

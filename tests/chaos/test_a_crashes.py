@@ -6,14 +6,14 @@ uninterrupted life ends: nothing missing, nothing left over, no generated creden
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.chaos import sampling, state
 from tests.chaos.api import Json
-from tests.chaos.arena import PATIENCE, Arena, Stage
+from tests.chaos.arena import Arena, Stage
 from tests.chaos.faults import Crash
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.state import State
@@ -68,9 +68,13 @@ def kept(before: State, after: State) -> None:
     assert not changed, f"credentials changed: {changed}"
 
 
-def cases(writes: int) -> list[tuple[int, bool]]:
+Choice = Callable[[Iterable[int]], list[int]]
+"""Which of all k are tried."""
+
+
+def cases(writes: int, choice: Choice) -> list[tuple[int, bool]]:
     """Each k and variant of this run."""
-    return [(k, answered) for k in sampling.chosen(range(1, writes + 1)) for answered in VARIANTS]
+    return [(k, answered) for k in choice(range(1, writes + 1)) for answered in VARIANTS]
 
 
 def reference_install(arena: Arena, spec: dict[str, object]) -> tuple[State, int]:
@@ -81,11 +85,11 @@ def reference_install(arena: Arena, spec: dict[str, object]) -> tuple[State, int
     return shop.comparable(), len(arena.proxy.writes(shop.name))
 
 
-def installs(arena: Arena, row: Row) -> None:
+def installs(arena: Arena, row: Row, choice: Choice = sampling.chosen) -> None:
     """First installs, each interrupted after another write."""
     expected, writes = reference_install(arena, SPEC)
     row.note = f"{writes} writes"
-    for k, answered in cases(writes):
+    for k, answered in cases(writes, choice):
         shop = arena.shop()
         with row.case(title(k, answered)):
             try:
@@ -98,7 +102,7 @@ def installs(arena: Arena, row: Row) -> None:
             kept(before, after)
 
 
-def upgrades(arena: Arena, row: Row) -> None:
+def upgrades(arena: Arena, row: Row, choice: Choice = sampling.chosen) -> None:
     """Upgrades to another image tag, to and fro, each interrupted after another write.
 
     There are no nodes: the test marks the migration Jobs as succeeded.
@@ -115,7 +119,7 @@ def upgrades(arena: Arena, row: Row) -> None:
     writes = len(arena.proxy.writes(shop.name, mark))
     row.note = f"{writes} writes"
     tag = "v2"
-    for k, answered in cases(writes):
+    for k, answered in cases(writes, choice):
         tag = "v1" if tag == "v2" else "v2"
         with row.case(title(k, answered)):
             before = shop.capture()
@@ -129,13 +133,13 @@ def upgrades(arena: Arena, row: Row) -> None:
             kept(before, after)
 
 
-def deletions(stage: Stage, row: Row, policy: str, sabotage: str = "", patience: float = PATIENCE) -> None:
+def deletions(stage: Stage, row: Row, policy: str, choice: Choice = sampling.chosen) -> None:
     """Deletions, each interrupted after another write.
 
     A deletion is mostly waiting for Kubernetes' namespace controller, so several arenas work side by side.
     """
     spec = {**SPEC, "deletionPolicy": policy}
-    with stage.arena(sabotage=sabotage, patience=patience) as arena:
+    with stage.arena() as arena:
         shop = arena.shop()
         shop.apply(spec)
         shop.settle(quiet=1.0)
@@ -147,9 +151,9 @@ def deletions(stage: Stage, row: Row, policy: str, sabotage: str = "", patience:
     row.note = f"{writes} writes, {len(left)} objects kept"
 
     def share(number: int) -> None:
-        due = cases(writes)[number::SIDE_BY_SIDE]
+        due = cases(writes, choice)[number::SIDE_BY_SIDE]
         if due:
-            with stage.arena(sabotage=sabotage, patience=patience) as arena:
+            with stage.arena() as arena:
                 for k, answered in due:
                     _deletion(arena, row, spec, left, k, answered)
 

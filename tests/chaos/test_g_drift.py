@@ -33,7 +33,7 @@ MUTATIONS: dict[str, Json] = {
     "ConfigMap": {"data": {"nginx.conf": "events {}", "config.json": "{}", "patroni.yml": ""}},
     "Service": {"spec": {"selector": {"app.kubernetes.io/name": "somebody-elses"}}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": 5}},
-    "StatefulSet": {"spec": {"replicas": 7}},
+    "StatefulSet": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}},
     "Job": _LABELS,
     "Deployment": {"spec": {"replicas": 7}},
 }

@@ -20,7 +20,7 @@ WRITES = frozenset({"create", "apply", "patch", "update", "delete"})
 
 @dataclass(frozen=True)
 class Call:
-    """One request: `verb` as RBAC names it (and `apply`), the object it is about, the query and the body."""
+    """One request: `verb` as RBAC names it (and `apply`, `discover`), the object it is about, the query and the body."""
 
     verb: str
     kind: str
@@ -72,7 +72,7 @@ def read_call(
     else:
         named = bool(name)
     return Call(
-        verb=_verb(method, named, query, headers),
+        verb=_verb(method, named, query, headers) if plural else "discover",
         kind=_KINDS.get(plural, plural),
         namespace=namespace,
         name=name,

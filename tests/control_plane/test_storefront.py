@@ -334,6 +334,9 @@ def test_deletion_keeps_the_data_and_a_new_storefront_finds_it(
 
     cluster.apply(manifest)
     eventually(lambda: rendered_keys(manifest) <= set(cluster.children(name)), "everything is there again")
+    adopted = cluster.get("v1", "Namespace", f"{name}-data")
+    assert adopted is not None
+    assert adopted["metadata"]["annotations"]["storefront.dev/retained"] == "false"
     assert password() == before
     copy = cluster.get("v1", "Secret", "product-postgres", f"{name}-services")
     assert copy is not None

@@ -124,7 +124,7 @@ def test_an_image_is_loaded_into_every_node_and_only_once(
             if any(IMAGE in (image["names"] or []) for image in node["status"]["images"])
         }
 
-    eventually(holders, lambda nodes: nodes == {"node1", "node2", "node3"}, 20)
+    eventually(holders, lambda nodes: nodes == {"node1", "node2", "node3"}, 60)
     said = io.StringIO()
     EmbeddedCluster(cluster.folder, Progress(said)).load_images([archive])
     assert "every image is loaded already" in said.getvalue()

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from storefront_operator.client import Client, resource_of
+from storefront_operator.client import Client
 from storefront_operator.client.resources import NAMESPACES
 from storefront_operator.engine.apply import Applier
 from storefront_operator.engine.view import View
 from storefront_operator.objects import Child, Observed
-from storefront_operator.objects.labels import GENERATED, RETAINED
+from storefront_operator.objects.labels import DESIRED_HASH, GENERATED, RETAINED
 
 _KEPT = frozenset({"Namespace", "PersistentVolumeClaim", "Pod"})
 
@@ -43,9 +43,9 @@ async def tear_down(client: Client, view: View, applier: Applier, resource: Mapp
     pods = _live_pods(observed, data_namespace)
     if pods:
         return _waiting_for(pods)
-    await client.patch(
-        resource_of(NAMESPACES.kind), "", data_namespace, {"metadata": {"annotations": {RETAINED: "true"}}}
-    )
+    # Without the hash it is not as anybody applied it: adopting it again is an update, not a repair.
+    annotations = {RETAINED: "true", DESIRED_HASH: None}
+    await client.patch(NAMESPACES, "", data_namespace, {"metadata": {"annotations": annotations}})
     return None
 
 

@@ -12,29 +12,18 @@ STOREFRONTS = ("storefront.dev", "v1alpha1", "storefronts")
 
 
 def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
-    """Declare the handlers on a registry."""
+    """Declare the handlers on a registry.
+
+    kopf's body is a view that changes with later events; the engine gets the state of this one.
+    """
 
     @kopf.on.event(*STOREFRONTS, registry=registry)
     async def changed(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
         if type == "DELETED":
             engine.gone(body["metadata"]["name"])
         else:
-            engine.seen(_plain(body))
+            engine.seen(dict(body))
 
     @kopf.on.delete(*STOREFRONTS, registry=registry)
     async def deleted(body: kopf.Body, **_: Any) -> None:
-        await engine.torn_down(_plain(body))
-
-
-def _plain(body: kopf.Body) -> dict[str, Any]:
-    """kopf's body is a live view; the engine keeps a copy."""
-    plain: dict[str, Any] = _copied(body)
-    return plain
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, (str, int, float, bool, type(None))):
-        return value
-    if hasattr(value, "items"):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value]
+        await engine.torn_down(dict(body))

@@ -1,0 +1,23 @@
+"""An invalid spec is taken for one that says nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from storefront_operator.api import InvalidStorefrontError
+from storefront_operator.engine import reconcile
+
+from tests.chaos.sabotage.patching import replace
+
+
+def disable() -> None:
+    """Fall back to the defaults."""
+    parse = reconcile.parse_storefront
+
+    def lenient(resource: Any) -> Any:
+        try:
+            return parse(resource)
+        except InvalidStorefrontError:
+            return parse({**resource, "spec": {"domain": resource["spec"]["domain"]}})
+
+    replace(reconcile, "parse_storefront", lenient)

@@ -1,0 +1,12 @@
+"""Replace one mechanism of the operator; a name that no longer exists is an error, not a sabotage that does nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def replace(owner: Any, name: str, substitute: Any) -> Any:
+    """Put `substitute` in the place of an attribute and return what was there."""
+    original = getattr(owner, name)
+    setattr(owner, name, substitute)
+    return original

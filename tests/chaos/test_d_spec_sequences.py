@@ -1,0 +1,87 @@
+"""d. Any sequence of valid specs ends where a fresh install of the last one ends (Acto's rule)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from storefront_operator.api.spec import StorefrontSpec
+
+from tests.chaos import sampling, state
+from tests.chaos.api import Json
+from tests.chaos.arena import Arena, Stage
+from tests.chaos.state import State
+from tests.chaos.tally import Row, Tally
+from tests.chaos.valid_specs import LEFT_ALONE, specs
+
+pytestmark = pytest.mark.chaos
+
+SEQUENCES = sampling.size(200, 15)
+
+
+def sequences(arena: Arena, row: Row, examples: int = SEQUENCES, first: list[list[Json]] | None = None) -> None:
+    """Random A → B → C against a fresh C; every other time B follows A without waiting."""
+    for chain in first or []:
+        _ends_like_a_fresh_one(arena, row, chain, patient=True)
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=False,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    @given(st.lists(specs(), min_size=3, max_size=3), st.booleans())
+    def run(chain: list[Json], patient: bool) -> None:
+        note(f"specs: {chain}")
+        _ends_like_a_fresh_one(arena, row, chain, patient=patient)
+
+    run()
+
+
+def _ends_like_a_fresh_one(arena: Arena, row: Row, chain: list[Json], *, patient: bool) -> None:
+    shop, fresh = arena.shop(), arena.shop()
+    with row.case(f"{'with' if patient else 'without'} waiting: {chain}"):
+        fresh.apply(chain[-1])
+        for spec in chain:
+            shop.apply(spec)
+            if patient:
+                shop.settle(with_jobs=True)
+        fresh.settle(with_jobs=True)
+        expected = without_claims(fresh.comparable())
+        before = shop.capture()
+        after = shop.becomes(expected, "is like a fresh one", with_jobs=True, only=without_claims)
+        lasting = {key: item for key, item in before.items() if key[2] != "ingress-tls"}
+        old, new = state.credentials(lasting), state.credentials(after)
+        assert all(new.get(key) == data for key, data in old.items()), "credentials changed"
+    for each in (shop, fresh):
+        each.delete()
+
+
+def without_claims(found: State) -> State:
+    """Volume claims of members that are no longer wanted stay: they hold data."""
+    return {key: item for key, item in found.items() if key[0] != "PersistentVolumeClaim"}
+
+
+def test_what_is_left_alone_exists() -> None:
+    """The list of fields that are not varied names fields of the API."""
+    for path in LEFT_ALONE:
+        model: type[BaseModel] = StorefrontSpec
+        *blocks, last = path.split(".")
+        for block in blocks:
+            model = _block(model, block)
+        assert last in {field.alias for field in model.model_fields.values()}, path
+
+
+def _block(model: type[BaseModel], alias: str) -> type[BaseModel]:
+    (field,) = [field for field in model.model_fields.values() if field.alias == alias]
+    (inner,) = [part for part in field.annotation.__args__ if part is not type(None)]  # type: ignore[union-attr]
+    return inner  # type: ignore[no-any-return]
+
+
+def test_a_sequence_of_specs_ends_where_a_fresh_install_ends(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("d. specs A → B → C", "sequences") as row:
+        sequences(arena, row)

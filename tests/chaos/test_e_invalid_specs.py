@@ -1,0 +1,104 @@
+"""e. Invalid specs: a clear answer that names the field, the last good state stays, and a correction recovers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos import state
+from tests.chaos.api import RefusedError
+from tests.chaos.arena import Arena, Stage
+from tests.chaos.invalid_specs import JUDGED_BY_THE_OPERATOR, REFUSED_AT_APPLY, Invalid, from_schema
+from tests.chaos.shop import SPEC, Shop
+from tests.chaos.state import State
+from tests.chaos.tally import Row, Tally
+from tests.chaos.waiting import eventually
+
+pytestmark = pytest.mark.chaos
+
+_BATCH = 8
+
+
+def refused_at_apply(arena: Arena, row: Row, invalid: list[Invalid]) -> None:
+    """Each is refused by the API server, which names the field; nothing changes."""
+    shop = arena.shop()
+    shop.apply()
+    before = shop.settle(quiet=1.0)
+    mark = arena.proxy.mark()
+    for case in invalid:
+        with row.case(case.title):
+            try:
+                shop.apply(case.spec)
+            except RefusedError as error:
+                assert error.status in (400, 422), error
+                assert case.names in str(error), f"{case.names} is not named: {error}"
+            else:
+                shop.apply()
+                raise AssertionError("it was taken")
+    with row.case("nothing has changed"):
+        assert not state.differences(state.within_a_life(before), state.within_a_life(shop.capture()))
+        assert not arena.proxy.writes(shop.name, mark)
+
+
+def judged_by_the_operator(arena: Arena, row: Row, invalid: list[Invalid]) -> None:
+    """Each makes the Storefront Stalled with a message that names the field or the object."""
+    for start in range(0, len(invalid), _BATCH):
+        shops = {arena.shop(): case for case in invalid[start : start + _BATCH]}
+        for shop in shops:
+            shop.apply()
+        before = {shop: shop.settle(quiet=1.0) for shop in shops}
+        for shop, case in shops.items():
+            shop.apply(case.spec)
+        for shop, case in shops.items():
+            with row.case(case.title):
+                _stalls_and_recovers(shop, case, before[shop])
+
+
+def _stalls_and_recovers(shop: Shop, case: Invalid, before: State) -> None:
+    generation = shop.resource()["metadata"]["generation"]  # type: ignore[index]
+
+    def stalled() -> bool:
+        condition = shop.condition("Stalled")
+        return condition["status"] == "True" and condition["observedGeneration"] == generation
+
+    eventually(stalled, "Stalled", shop.patience, lambda: shop.condition("Ready"))
+    condition = shop.condition("Stalled")
+    assert condition["reason"] in ("InvalidSpec", "ApplyFailed"), condition
+    assert case.names in condition["message"], f"{case.names} is not named: {condition['message']}"
+    if condition["reason"] == "InvalidSpec":
+        _is_kept(before, shop.capture())
+    else:
+        _nothing_lost(before, shop.capture())
+    shop.apply(SPEC)
+    expected = state.between_lives(before, shop.name)
+    after = shop.becomes(expected, "recovers after the correction")
+    assert shop.condition("Stalled")["status"] == "False"
+    assert state.credentials(after) == state.credentials(before), "credentials changed"
+
+
+def _is_kept(before: State, after: State) -> None:
+    """The children of the last good spec are untouched."""
+    lines = state.differences(
+        state.within_a_life(state.children(before)), state.within_a_life(state.children(after))
+    )
+    assert not lines, "the last good state is not kept:\n" + "\n".join(lines)
+
+
+def _nothing_lost(before: State, after: State) -> None:
+    """What could be applied may differ, but every object of the last good spec is there, and the same one."""
+    old, new = state.identities(before), state.identities(after)
+    lost = [key for key in old if new.get(key) != old[key] and key[0] != "Job"]
+    assert not lost, f"lost: {lost}"
+
+
+def test_there_are_enough_cases() -> None:
+    assert len(from_schema()) + len(REFUSED_AT_APPLY) + len(JUDGED_BY_THE_OPERATOR) >= 60
+
+
+def test_what_the_schema_forbids_is_refused_by_name(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("e. invalid specs refused at apply", "specs") as row:
+        refused_at_apply(arena, row, [*from_schema(), *REFUSED_AT_APPLY])
+
+
+def test_what_only_the_operator_can_judge_stalls_and_recovers(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("e. invalid specs that stall", "specs") as row:
+        judged_by_the_operator(arena, row, JUDGED_BY_THE_OPERATOR)
