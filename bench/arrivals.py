@@ -56,12 +56,16 @@ class Arrivals:
 
 
 @asynccontextmanager
-async def watching(client: Client, resources: Iterable[Resource], selector: str = "") -> AsyncIterator[Arrivals]:
+async def watching(
+    client: Client, resources: Iterable[Resource], selector: str = ""
+) -> AsyncIterator[Arrivals]:
     """Watch these resources from now on."""
     arrivals = Arrivals()
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_follow(client, resource, selector, await version_of(client, resource), arrivals))
+            group.create_task(
+                _follow(client, resource, selector, await version_of(client, resource), arrivals)
+            )
             for resource in resources
         ]
         try:
@@ -79,7 +83,9 @@ async def version_of(client: Client, resource: Resource) -> str:
     return str(page["metadata"]["resourceVersion"])
 
 
-async def _follow(client: Client, resource: Resource, selector: str, version: str, arrivals: Arrivals) -> None:
+async def _follow(
+    client: Client, resource: Resource, selector: str, version: str, arrivals: Arrivals
+) -> None:
     async for event in client.watch(resource, selector, version, lifetime=_LIFETIME, silence=_LIFETIME):
         if event["type"] == "ADDED":
             arrivals.note(resource.kind, event)

@@ -16,7 +16,10 @@ from storefront_dev.binaries import kubectl
 from storefront_dev.control_plane import ControlPlane
 from storefront_dev.folders import REPOSITORY
 from storefront_operator.client import CHILD_RESOURCES, Client, connect, resource_of
+from storefront_operator.client.resources import STOREFRONTS
 from storefront_operator.objects.labels import STOREFRONT
+
+from bench.waiting import until
 
 
 class CommandError(Exception):
@@ -50,6 +53,12 @@ class Cluster:
         """Run kubectl. Raises `CommandError`."""
         await self.run(kubectl(), *arguments)
 
+    async def serves_storefronts(self) -> bool:
+        """Whether the API of the Storefronts is there."""
+        url = self.client.server + STOREFRONTS.path()
+        async with self.client.session.get(url, params={"limit": "1"}) as response:
+            return response.status == 200
+
     async def count(self, kind: str) -> int:
         """How many objects of a kind there are, whoever made them; costs the API server next to nothing."""
         url = self.client.server + resource_of(kind).path()
@@ -82,8 +91,7 @@ async def api_only_cluster() -> AsyncIterator[Cluster]:
             try:
                 cluster = Cluster(control_plane, client, folder)
                 await cluster.kubectl("apply", "-f", str(REPOSITORY / "crds"))
-                crd = "crd/storefronts.storefront.dev"
-                await cluster.kubectl("wait", "--for=condition=Established", crd, "--timeout=60s")
+                await until(cluster.serves_storefronts, "the CRD is established", seconds=60)
                 yield cluster
             finally:
                 await client.session.close()

@@ -36,7 +36,11 @@ async def measure(recording: Recording, rounds: int, results: Results, progress:
     """
     operator: list[float] = []
     alone: list[float] = []
-    others: dict[str, list[float]] = {"kubectl apply --server-side": [], "helm install": [], "bare client": []}
+    others: dict[str, list[float]] = {
+        "kubectl apply --server-side": [],
+        "helm install": [],
+        "bare client": [],
+    }
     async with empty_fleet(recording) as fleet:
         children = watching(fleet.cluster.client, CHILD_RESOURCES, STOREFRONT)
         parents = watching(fleet.cluster.client, [STOREFRONTS])

@@ -107,9 +107,7 @@ class _EmptyApi(Client):
         body = json.dumps(manifest, separators=(",", ":")).encode()
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         if resource.kind != "Event":  # a report about the installation, no part of it
-            self.requests.append(
-                Request(resource.kind, namespace, name, method, path, content_type, body)
-            )
+            self.requests.append(Request(resource.kind, namespace, name, method, path, content_type, body))
         number = next(self._numbers)
         live = {"uid": _uid(number), "resourceVersion": str(number), "generation": 1}
         return {**manifest, "kind": resource.kind, "metadata": {**metadata, **live}}

@@ -129,5 +129,5 @@ def _profile(subjects: Subjects) -> list[dict[str, Any]]:
 
 
 def _short(file: str) -> str:
-    """A path as it is in the tree or in site-packages, without what is particular to this machine."""
-    return file.removeprefix(f"{REPOSITORY}/").rpartition("site-packages/")[2]
+    """The end of a path, without what is particular to this machine."""
+    return "/".join(file.removeprefix(f"{REPOSITORY}/").split("/")[-3:])

@@ -101,7 +101,11 @@ class Results:
 def facts(started: str, load_before: Sequence[float], seconds: float) -> dict[str, Any]:
     """Where and when a run took place: figures of different machines cannot be compared."""
     revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return {
         "started": started,

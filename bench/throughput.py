@@ -15,7 +15,9 @@ from bench.subject import names
 
 PART = "throughput"
 IN_FLIGHT = (8, 16, 32, 64)
-_WARM_UP = 2
+INSTALL = "time to install, per Storefront"
+WARM_UP = 2
+"""Storefronts that are installed first and do not count: the first requests of a server are slow."""
 _GOAL = Goal(0.85, at_most=False)
 
 
@@ -35,7 +37,7 @@ async def find_limit(recording: Recording, storefronts: int, progress: Progress)
     """Try every number of requests in flight on a cluster of its own."""
     limit = Limit()
     async with api_only_cluster() as cluster:
-        await bare_client.install(cluster.client, recording, names("warm", _WARM_UP), IN_FLIGHT[0])
+        await bare_client.install(cluster.client, recording, names("warm", WARM_UP), IN_FLIGHT[0])
         for in_flight in IN_FLIGHT:
             rate = await _bare(cluster, recording, f"bare{in_flight:02}", storefronts, in_flight)
             limit.rates[in_flight] = [rate]
@@ -46,22 +48,33 @@ async def find_limit(recording: Recording, storefronts: int, progress: Progress)
 async def install_fleet(fleet: Fleet, prefix: str, storefronts: int) -> tuple[float, float]:
     """Let the operator install a fleet; returns objects per second and its share of one processor."""
     wanted = names(prefix, storefronts)
-    await fleet.install(wanted[:_WARM_UP])
+    await fleet.install(wanted[:WARM_UP])
     await fleet.operator.settled()
     busy = fleet.operator.cpu_seconds
-    seconds = await fleet.install(wanted[_WARM_UP:])
+    seconds = await fleet.install(wanted[WARM_UP:])
     share = (fleet.operator.cpu_seconds - busy) / seconds
-    return (storefronts - _WARM_UP) * len(fleet.recording) / seconds, share
+    return (storefronts - WARM_UP) * len(fleet.recording) / seconds, share
 
 
-async def compare(
-    fleet: Fleet, storefronts: int, limit: Limit, results: Results, progress: Progress
-) -> None:
+async def install_alone(fleet: Fleet, storefronts: int, results: Results, progress: Progress) -> None:
+    """Install a fleet without a peer beside it: a point on the curve of growth."""
+    rate, share = await install_fleet(fleet, "shop", storefronts)
+    progress(f"{storefronts} Storefronts: operator {rate:.0f} objects/s, {share:.2f} of a processor")
+    await fleet.operator.settled()
+    results.rows.append(_per_storefront(fleet, await fleet.check(), rate))
+
+
+def _per_storefront(fleet: Fleet, objects: int, rate: float) -> Row:
+    milliseconds = 1000 * len(fleet.recording) / rate
+    return Row(PART, INSTALL, len(fleet.names), objects, milliseconds, "ms")
+
+
+async def compare(fleet: Fleet, storefronts: int, limit: Limit, results: Results, progress: Progress) -> None:
     """Measure the operator between two halves of the bare client's work, so that both see the same machine."""
     recording, in_flight = fleet.recording, limit.best
-    half = max(storefronts // 2, _WARM_UP)
+    half = max(storefronts // 2, WARM_UP)
     async with api_only_cluster() as cluster:
-        await bare_client.install(cluster.client, recording, names("warm", _WARM_UP), in_flight)
+        await bare_client.install(cluster.client, recording, names("warm", WARM_UP), in_flight)
         before = await _bare(cluster, recording, "before", half, in_flight)
         progress(f"{storefronts} Storefronts: bare client {before:.0f} objects/s, {in_flight} in flight")
         rate, share = await install_fleet(fleet, "shop", storefronts)
@@ -70,6 +83,7 @@ async def compare(
         after = await _bare(cluster, recording, "after", half, in_flight)
         progress(f"{storefronts} Storefronts: bare client {after:.0f} objects/s again")
     objects = await fleet.check()
+    results.rows.append(_per_storefront(fleet, objects, rate))
     results.rows.append(
         Row(
             PART,

@@ -46,7 +46,9 @@ def _of_node(schema: Json, path: Path) -> Iterator[Invalid]:
         for name in schema.get("required", ()):
             yield Invalid(f"{_dotted((*path, name))}: missing", _without((*path, name)), name)
     if isinstance(schema.get("additionalProperties"), dict):
-        yield from _of_node(schema["additionalProperties"], (*path, "nginx" if path[-1] == "overrides" else "key"))
+        yield from _of_node(
+            schema["additionalProperties"], (*path, "nginx" if path[-1] == "overrides" else "key")
+        )
     if "items" in schema:
         yield from _of_node(schema["items"], (*path, 0))
 
@@ -177,6 +179,8 @@ JUDGED_BY_THE_OPERATOR = [
     Invalid("class that is none", _with(("ingress", "loadBalancerClass"), "Not Valid"), "oadBalancerClass"),
     Invalid("tag that ends in a blank", _with(("images", "tag"), "v1 "), "image"),
     Invalid("empty image", _with(("images", "overrides"), {"nginx": ""}), "image"),
-    Invalid("storage class changed", _with(("postgres", "storage", "storageClassName"), "fast"), "StatefulSet"),
+    Invalid(
+        "storage class changed", _with(("postgres", "storage", "storageClassName"), "fast"), "StatefulSet"
+    ),
 ]
 """The schema lets them through; the operator or the API server refuses what would come of them."""

@@ -109,7 +109,13 @@ class Proxy:
 
     def expire_watches(self, which: Callable[[Call], bool] = lambda _: True) -> int:
         """Answer 410 Gone inside open watches, as a server that has compacted its history would."""
-        status = {"kind": "Status", "apiVersion": "v1", "code": 410, "reason": "Expired", "message": "too old"}
+        status = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "code": 410,
+            "reason": "Expired",
+            "message": "too old",
+        }
         event = {"type": "ERROR", "object": status}
         return self._each_watch(which, json.dumps(event).encode() + b"\n")
 
@@ -193,7 +199,9 @@ class Proxy:
             headers=_passed(call),
         ) as response:
             body = await response.read()
-            returned = {name: response.headers[name] for name in _RETURNED_HEADERS if name in response.headers}
+            returned = {
+                name: response.headers[name] for name in _RETURNED_HEADERS if name in response.headers
+            }
             return Answer(response.status, body, returned)
 
     async def _watch(
@@ -203,9 +211,7 @@ class Proxy:
             refused = await fault.open_watch(call)
             if refused is not None:
                 self.exchanges.append(Exchange(call, refused.status, at))
-                return web.Response(
-                    status=refused.status, body=refused.body, headers=dict(refused.headers)
-                )
+                return web.Response(status=refused.status, body=refused.body, headers=dict(refused.headers))
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         async with self._session.get(
             self._credentials.server + call.path, params=call.query, headers=_passed(call), timeout=timeout

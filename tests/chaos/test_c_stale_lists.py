@@ -44,7 +44,9 @@ def restart_in_the_past(arena: Arena, past: dict[str, Answer]) -> None:
     with arena.proxy.fault(stale):
         arena.start_operator()
         eventually(
-            lambda: set(stale.served) == set(past), f"all stale lists are served ({past.keys()})", arena.patience
+            lambda: set(stale.served) == set(past),
+            f"all stale lists are served ({past.keys()})",
+            arena.patience,
         )
 
 
@@ -55,9 +57,7 @@ def children_only(past: dict[str, Answer]) -> dict[str, Answer]:
 
 def deletions_since(arena: Arena, mark: int) -> list[str]:
     """Deletions that were carried out."""
-    return [
-        str(e.call) for e in arena.proxy.since(mark) if e.call.verb == "delete" and 0 < e.status < 400
-    ]
+    return [str(e.call) for e in arena.proxy.since(mark) if e.call.verb == "delete" and 0 < e.status < 400]
 
 
 def a_list_from_before_the_install(arena: Arena, row: Row) -> None:
@@ -159,13 +159,9 @@ def recorded_storefronts(arena: Arena) -> dict[str, Answer]:
     return {"Storefront": Answer(200, json.dumps(listed).encode(), {"Content-Type": "application/json"})}
 
 
-def unchanged(
-    arena: Arena, shop: Shop, before: State, mark: int, *, finish_jobs: bool = False
-) -> None:
+def unchanged(arena: Arena, shop: Shop, before: State, mark: int, *, finish_jobs: bool = False) -> None:
     """The end is as before; nothing that was there has been deleted on the way."""
-    after = shop.becomes(
-        state.between_lives(before, shop.name), "is as before", with_jobs=finish_jobs
-    )
+    after = shop.becomes(state.between_lives(before, shop.name), "is as before", with_jobs=finish_jobs)
     old, new = state.identities(before), state.identities(after)
     replaced = [key for key in old if key[0] != "Job" and new.get(key) != old[key]]
     assert not replaced, f"deleted and made anew: {replaced}"

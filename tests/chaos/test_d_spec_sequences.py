@@ -20,7 +20,9 @@ pytestmark = pytest.mark.chaos
 SEQUENCES = sampling.size(200, 15)
 
 
-def sequences(arena: Arena, row: Row, examples: int = SEQUENCES, first: list[list[Json]] | None = None) -> None:
+def sequences(
+    arena: Arena, row: Row, examples: int = SEQUENCES, first: list[list[Json]] | None = None
+) -> None:
     """Random A → B → C against a fresh C; every other time B follows A without waiting."""
     for chain in first or []:
         _ends_like_a_fresh_one(arena, row, chain, patient=True)

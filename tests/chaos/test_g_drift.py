@@ -29,15 +29,15 @@ MUTATIONS: dict[str, Json] = {
     "ServiceAccount": {"automountServiceAccountToken": True},
     "Role": {"rules": []},
     "RoleBinding": {"subjects": []},
-    "Secret": {"data": {"password": "d3Jvbmc="}},
-    "ConfigMap": {"data": {"nginx.conf": "events {}", "config.json": "{}", "patroni.yml": ""}},
+    "Secret": {"data": "d3Jvbmc="},
+    "ConfigMap": {"data": "wrong"},
     "Service": {"spec": {"selector": {"app.kubernetes.io/name": "somebody-elses"}}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": 5}},
     "StatefulSet": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}},
     "Job": _LABELS,
     "Deployment": {"spec": {"replicas": 7}},
 }
-"""One change by hand per kind, to a field that matters; a new kind of child gets its labels changed."""
+"""One change by hand per kind, of fields that the operator owns; `data` stands for all of its values."""
 
 
 def subjects(children: State) -> dict[str, Key]:
@@ -53,7 +53,12 @@ def subjects(children: State) -> dict[str, Key]:
 
 def mutate(arena: Arena, key: Key) -> None:
     """Change a child as somebody with kubectl would."""
-    arena.api.patch(*key, MUTATIONS.get(key[0], _LABELS))
+    patch = MUTATIONS[key[0]]
+    if "data" in patch:
+        live = arena.api.get(*key)
+        assert live is not None
+        patch = {"data": dict.fromkeys(live["data"], patch["data"])}
+    arena.api.patch(*key, patch)
 
 
 def remove(arena: Arena, key: Key) -> None:
@@ -73,7 +78,9 @@ def repaired(arena: Arena, shop: Shop, before: State, key: Key, *, deleted: bool
             lines.append(f"{key} is still the old one")
         return lines
 
-    eventually(lambda: not gap(), f"{key} is as before", shop.patience, lambda: "\n".join(gap()), interval=0.1)
+    eventually(
+        lambda: not gap(), f"{key} is as before", shop.patience, lambda: "\n".join(gap()), interval=0.1
+    )
 
 
 def while_it_runs(arena: Arena, row: Row) -> None:

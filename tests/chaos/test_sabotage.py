@@ -83,7 +83,9 @@ def test_the_suite_notices(
 ) -> None:
     with tally.row(f"sabotage of {part}: {sabotage.replace('_', ' ')}", "guards") as row, row.case(sabotage):
         told = _told(stage, sabotage, scenario)
-        assert re.search(because, told), f"the suite did not notice, or for another reason: {told or 'all well'}"
+        assert re.search(because, told), (
+            f"the suite did not notice, or for another reason: {told or 'all well'}"
+        )
         row.note = "noticed"
 
 

@@ -36,7 +36,9 @@ FIXED: Json = {"postgres": {"storage": {"size": "1Gi"}}}
 PRIORITY_CLASSES = ("chaos-low", "chaos-high")
 """Made in the cluster by the suite; pods of a class that does not exist are not admitted."""
 
-_labels = st.dictionaries(st.sampled_from(["disk", "zone.example.com/name", "pool"]), st.sampled_from(["a", "b"]))
+_labels = st.dictionaries(
+    st.sampled_from(["disk", "zone.example.com/name", "pool"]), st.sampled_from(["a", "b"])
+)
 
 _tolerations = st.sampled_from(
     [
@@ -54,28 +56,37 @@ MEANINGS: dict[str, st.SearchStrategy[Any]] = {
         {},
         optional={
             "requests": st.fixed_dictionaries(
-                {}, optional={"cpu": st.sampled_from(["10m", "0.1"]), "memory": st.sampled_from(["16Mi", "64Mi"])}
+                {},
+                optional={
+                    "cpu": st.sampled_from(["10m", "0.1"]),
+                    "memory": st.sampled_from(["16Mi", "64Mi"]),
+                },
             ),
             "limits": st.fixed_dictionaries(
-                {}, optional={"cpu": st.sampled_from([2, "4000m"]), "memory": st.sampled_from(["4Gi", "5000M"])}
+                {},
+                optional={"cpu": st.sampled_from([2, "4000m"]), "memory": st.sampled_from(["4Gi", "5000M"])},
             ),
         },
     ),
     "annotations": st.dictionaries(
-        st.sampled_from(["cloud.example.com/scheme", "note"]), st.text("abc: {}'\"#%\n", max_size=8), max_size=2
+        st.sampled_from(["cloud.example.com/scheme", "note"]),
+        st.text("abc: {}'\"#%\n", max_size=8),
+        max_size=2,
     ),
     "loadBalancerSourceRanges": st.lists(
         st.sampled_from(["10.0.0.0/8", "192.168.1.0/24", "2001:db8::/32"]), max_size=2, unique=True
     ),
     "overrides": st.dictionaries(
-        st.sampled_from(sorted(IMAGE_NAMES)), st.sampled_from(["example.com/a:1", "example.com/b:2"]), max_size=2
+        st.sampled_from(sorted(IMAGE_NAMES)),
+        st.sampled_from(["example.com/a:1", "example.com/b:2"]),
+        max_size=2,
     ),
     "registry": st.sampled_from(["registry.example.com/shop", "registry.example.com"]),
     "tag": st.sampled_from(["v1", "v2", "v3"]),
     "parameters": st.dictionaries(
         st.sampled_from(["work_mem", "max_connections"]), st.sampled_from(["8MB", "100", "it's"]), max_size=2
     ),
-    "shopName": st.sampled_from(["Corner Shop", "Käse & \"Brot\"", "{{ 7*7 }}", "a: b # c"]),
+    "shopName": st.sampled_from(["Corner Shop", 'Käse & "Brot"', "{{ 7*7 }}", "a: b # c"]),
     "extraEnv": st.lists(
         st.fixed_dictionaries(
             {"name": st.sampled_from(["LOG_LEVEL", "DATABASE_PORT", "HOME"])},
@@ -90,9 +101,9 @@ MEANINGS: dict[str, st.SearchStrategy[Any]] = {
         max_size=2,
         unique_by=lambda entry: entry["name"],
     ),
-    "tls": st.fixed_dictionaries(
-        {}, optional={"redirectHttp": st.booleans()}
-    ) | st.just({"mode": "Secret", "secretName": "own-certificate"}) | st.just({"mode": "SelfSigned"}),
+    "tls": st.fixed_dictionaries({}, optional={"redirectHttp": st.booleans()})
+    | st.just({"mode": "Secret", "secretName": "own-certificate"})
+    | st.just({"mode": "SelfSigned"}),
 }
 """Values for fields by their name, where the type does not say enough."""
 

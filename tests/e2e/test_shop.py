@@ -208,7 +208,7 @@ def test_a_deleted_deployment_comes_back_and_an_event_says_so(shop: str, kubectl
         if found.returncode != 0:
             return False
         live = json.loads(found.stdout)
-        return live["metadata"]["uid"] != before and live["status"].get("availableReplicas", 0) > 0
+        return bool(live["metadata"]["uid"] != before and live["status"].get("availableReplicas", 0))
 
     eventually(serves_again, bool, LONG)
     events = kubectl("get", "events", "--namespace=default", "--field-selector=reason=DriftReverted")

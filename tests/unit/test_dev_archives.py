@@ -51,7 +51,7 @@ def test_a_written_image_holds_the_program_and_consistent_digests(tmp_path: Path
 
 def test_the_same_program_gives_the_same_image(tmp_path: Path, program: Path) -> None:
     for name in ("a", "b"):
-        archives.write_program_image(tmp_path / name, reference="registry/pause:1", program=program)
+        archives.write_program_image(tmp_path / name, reference="registry.test/pause:1", program=program)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -79,7 +79,7 @@ def test_a_name_without_a_registry_is_refused(tmp_path: Path, tag: str) -> None:
 
 
 def test_only_what_is_missing_is_sent_and_the_image_stays_the_same(tmp_path: Path) -> None:
-    source = docker_archive(tmp_path / "docker.tar", [b"base layer", b"own layer"], ["registry/a:1"])
+    source = docker_archive(tmp_path / "docker.tar", [b"base layer", b"own layer"], ["registry.test/a:1"])
     base, own = (f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in (b"base layer", b"own layer"))
 
     sent = {}
@@ -101,14 +101,14 @@ def test_only_what_is_missing_is_sent_and_the_image_stays_the_same(tmp_path: Pat
 
 
 def test_an_archive_of_ours_is_sent_as_it_is(tmp_path: Path, program: Path) -> None:
-    archives.write_program_image(tmp_path / "image.tar", reference="registry/pause:1", program=program)
+    archives.write_program_image(tmp_path / "image.tar", reference="registry.test/pause:1", program=program)
     with (tmp_path / "copy.tar").open("wb") as output:
         archives.write_missing(tmp_path / "image.tar", set(), output)
     assert archives.read(tmp_path / "copy.tar") == archives.read(tmp_path / "image.tar")
 
 
 def test_compressed_layers_in_a_docker_archive_are_refused(tmp_path: Path) -> None:
-    archive = docker_archive(tmp_path / "docker.tar", [b"\x1f\x8bgzip"], ["registry/a:1"])
+    archive = docker_archive(tmp_path / "docker.tar", [b"\x1f\x8bgzip"], ["registry.test/a:1"])
     with pytest.raises(ClusterError, match="is compressed"):
         archives.references(archive)
 

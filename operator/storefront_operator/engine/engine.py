@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from storefront_operator.client import ApiError, ApiUnavailableError, Client
+from storefront_operator.client.resources import STOREFRONTS
 from storefront_operator.components import Reason
 from storefront_operator.engine import conditions, metrics
 from storefront_operator.engine.apply import Applier
@@ -123,7 +124,11 @@ class Engine:
         self._count()
 
     async def _tear_down(self, name: str, resource: Resource) -> None:
-        waiting = await tear_down(self._client, self.view, self._applier, resource)
+        # What is seen may be old, and the name may belong to a new Storefront by now: deletions ask first.
+        live = await self._client.get(STOREFRONTS, "", name)
+        if live is None or live["metadata"]["uid"] != resource["metadata"]["uid"]:
+            return
+        waiting = await tear_down(self._client, self.view, self._applier, live)
         if waiting is None:
             log.info("torn down", storefront=name)
             event = self._gone.get(name)
