@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from storefront_operator.client.resources import STOREFRONTS
@@ -13,7 +13,7 @@ from bench.cluster import Cluster, api_only_cluster
 from bench.operator_process import OperatorProcess
 from bench.recording import Recording
 from bench.subject import storefront
-from bench.waiting import until
+from bench.waiting import NotInTimeError, until
 
 _LAST_WRITTEN = "Deployment"
 _SLOWEST = 10.0  # objects per second; slower than this is taken for hanging
@@ -44,7 +44,7 @@ class Fleet:
             line = iter(names)
             for _ in range(8):
                 group.create_task(self._apply(line))
-            group.create_task(until(complete, "all children exist", seconds=patience))
+            group.create_task(self._await(complete, patience))
         self.names += names
         return time.monotonic() - started
 
@@ -57,6 +57,14 @@ class Fleet:
         for kind, each in self.recording.kinds().items():
             assert found[kind] == each * len(self.names), f"{kind}: {found[kind]} of {each * len(self.names)}"
         return found.total()
+
+    async def _await(self, complete: Callable[[], Awaitable[bool]], patience: float) -> None:
+        try:
+            await until(complete, "all children exist", seconds=patience)
+        except NotInTimeError as error:
+            raise NotInTimeError(
+                f"{error}; the operator's log ends with\n{self.operator.log_end()}"
+            ) from error
 
     async def _apply(self, line: Iterator[str]) -> None:
         for name in line:

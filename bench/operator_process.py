@@ -132,6 +132,10 @@ class OperatorProcess:
         times = self._running().cpu_times()
         return float(times.user + times.system)
 
+    def log_end(self) -> str:
+        """The end of what it has logged."""
+        return self._log.read_text(errors="replace")[-3000:]
+
     @contextmanager
     def suspended(self) -> Iterator[None]:
         """Hold it still, so that it takes no processor time from what others are measured doing."""
@@ -147,4 +151,4 @@ class OperatorProcess:
 
     def _check(self) -> None:
         if self._running().poll() is not None:
-            raise RuntimeError(f"the operator has ended:\n{self._log.read_text()[-3000:]}")
+            raise RuntimeError(f"the operator has ended:\n{self.log_end()}")

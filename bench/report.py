@@ -15,21 +15,23 @@ from typing import Any
 from storefront_dev.folders import REPOSITORY
 
 SCHEMA = 1
+_SPREADS = 4  # in the table; the JSON file has all samples
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a row should reach: its value, or its ratio to the peer where there is one."""
+    """What a row should reach: a ratio to its peer, or a value of its own."""
 
     limit: float
     at_most: bool = True
+    of_ratio: bool = False
 
     def met(self, figure: float) -> bool:
         """Whether a figure reaches the goal."""
         return figure <= self.limit if self.at_most else figure >= self.limit
 
     def __str__(self) -> str:
-        return f"{'≤' if self.at_most else '≥'} {self.limit:g}"
+        return f"{'ratio ' if self.of_ratio else ''}{'≤' if self.at_most else '≥'} {self.limit:g}"
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,10 @@ class Row:
     @property
     def met(self) -> bool | None:
         """Whether the goal is reached, or None without one."""
-        figure = self.value if self.ratio is None else self.ratio
-        return None if self.goal is None else self.goal.met(figure)
+        if self.goal is None:
+            return None
+        figure = self.ratio if self.goal.of_ratio else self.value
+        return None if figure is None else self.goal.met(figure)
 
 
 @dataclass
@@ -138,7 +142,11 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.ratio:.2f}" if row.ratio is not None else "",
         str(row.goal or ""),
         {True: "met", False: "MISSED", None: ""}[row.met],
-        "; ".join(f"{name} {_spread(values)}" for name, values in row.samples.items() if len(values) > 1),
+        "; ".join(
+            [f"{name} {_spread(values)}" for name, values in row.samples.items() if len(values) > 1][
+                :_SPREADS
+            ]
+        ),
     )
 
 

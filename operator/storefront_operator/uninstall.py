@@ -11,8 +11,8 @@ import structlog
 
 from storefront_operator.client import connect
 from storefront_operator.client.resources import STOREFRONTS
-from storefront_operator.handlers.settings import FINALIZER
 from storefront_operator.leadership import Leadership, LeaseName
+from storefront_operator.objects.labels import FINALIZER
 
 log = structlog.get_logger()
 

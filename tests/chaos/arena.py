@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from storefront_dev.control_plane import ControlPlane
 
@@ -105,3 +107,17 @@ class Stage:
             operator.stop()
             arena.discard()
             proxy.stop()
+
+
+def side_by_side(jobs: Iterable[Callable[[], Any]], at_once: int = 4) -> None:
+    """Run scenarios at the same time, each in an arena of its own: most of their time is waiting.
+
+    Raises AssertionError with everything that has failed.
+    """
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(job) for job in jobs]
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    for error in errors:
+        if not isinstance(error, AssertionError):
+            raise error
+    assert not errors, "\n".join(str(error) for error in errors)

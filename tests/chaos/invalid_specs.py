@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,7 @@ def _with(path: Path, value: Any) -> Any:
     if not path:
         return value
     node = spec
-    for step, following in zip(path, path[1:], strict=False):
+    for step, following in itertools.pairwise(path):
         empty: Any = [None] if isinstance(following, int) else {}
         if isinstance(step, int):
             if node[step] is None:

@@ -92,7 +92,7 @@ class Shop:
 
     def is_settled(self, *, quiet: float = QUIET) -> bool:
         """The status speaks of the current spec and of every component, and the operator writes no more."""
-        if self._proxy.idle_since(self._about_me) < quiet:
+        if self.quiet_for() < quiet:
             return False
         resource = self.resource()
         if resource is None:
@@ -136,7 +136,7 @@ class Shop:
             nonlocal found
             if with_jobs:
                 self.finish_jobs()
-            if self._proxy.idle_since(self._about_me) < QUIET:
+            if self.quiet_for() < QUIET:
                 return False
             found = self.capture()
             return not gap(1)
@@ -161,17 +161,23 @@ class Shop:
                 with contextlib.suppress(RefusedError):
                     self._api.patch("Namespace", "", metadata["name"], touch)
 
+    def has_children(self) -> bool:
+        """Whether the operator has begun to work on it."""
+        return bool(self._api.list("Namespace", f"storefront.dev/name={self.name}"))
+
+    def is_gone(self) -> bool:
+        """Whether it has left the cluster; its namespaces are hurried along."""
+        self.hurry_namespaces()
+        return self.resource() is None
+
     def wait_gone(self) -> None:
         """Wait until the Storefront itself has left the cluster."""
 
-        def gone() -> bool:
-            self.hurry_namespaces()
-            return self.resource() is None
+        eventually(self.is_gone, f"{self.name} is gone", self.patience, self._standing, interval=0.2)
 
-        eventually(gone, f"{self.name} is gone", self.patience, self._standing, interval=0.2)
-
-    def _about_me(self, call: Any) -> bool:
-        return bool(call.is_write and call.concerns(self.name))
+    def quiet_for(self) -> float:
+        """Seconds since the operator's last write about it."""
+        return self._proxy.idle_since(lambda call: call.is_write and call.concerns(self.name))
 
     def _standing(self) -> str:
         return str((self.resource() or {}).get("status"))[:1500]

@@ -49,7 +49,7 @@ def between_lives(state: State, storefront: str) -> State:
     replaced = {storefront: "NAME", **({resource["metadata"]["uid"]: "UID"} if resource else {})}
     for (kind, namespace, name), item in state.items():
         if kind == "Job":
-            name = _JOB_HASH.sub("-HASH", name)  # noqa: PLW2901
+            name = _JOB_HASH.sub("-HASH", name)
         renamed = _renamed(_stripped(kind, item, lives=True), replaced)
         if kind == "Job":
             renamed["metadata"]["name"] = name

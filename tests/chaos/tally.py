@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+_COUNTING = threading.Lock()
+"""Scenarios that run at the same time count into the same rows."""
 
 
 @dataclass
@@ -25,13 +29,15 @@ class Row:
     @contextlib.contextmanager
     def case(self, title: str) -> Iterator[None]:
         """One case; its failure is kept, and the other cases go on."""
-        self.cases += 1
+        with _COUNTING:
+            self.cases += 1
         try:
             yield
         except AssertionError as error:
             self.failures.append(f"{title}: {error}")
         else:
-            self.passed += 1
+            with _COUNTING:
+                self.passed += 1
 
 
 class Tally:

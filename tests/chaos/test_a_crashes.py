@@ -7,13 +7,13 @@ uninterrupted life ends: nothing missing, nothing left over, no generated creden
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from tests.chaos import sampling, state
 from tests.chaos.api import Json
-from tests.chaos.arena import Arena, Stage
+from tests.chaos.arena import Arena, Stage, side_by_side
 from tests.chaos.faults import Crash
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.state import State
@@ -28,7 +28,7 @@ VARIANTS = (False, True) if sampling.FULL else (bool(sampling.OFFSET % 2),)
 """Whether the operator has had the answer to its last write; the sample takes turns."""
 
 
-SIDE_BY_SIDE = 4
+AT_ONCE = 4
 
 
 def crash(
@@ -150,15 +150,14 @@ def deletions(stage: Stage, row: Row, policy: str, choice: Choice = sampling.cho
         writes = len(arena.proxy.writes(shop.name, mark))
     row.note = f"{writes} writes, {len(left)} objects kept"
 
-    def share(number: int) -> None:
-        due = cases(writes, choice)[number::SIDE_BY_SIDE]
-        if due:
-            with stage.arena() as arena:
-                for k, answered in due:
-                    _deletion(arena, row, spec, left, k, answered)
+    def share(due: list[tuple[int, bool]]) -> None:
+        with stage.arena() as arena:
+            for k, answered in due:
+                _deletion(arena, row, spec, left, k, answered)
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        list(pool.map(share, range(SIDE_BY_SIDE)))
+    due = cases(writes, choice)
+    shares = [due[number::AT_ONCE] for number in range(min(AT_ONCE, len(due)))]
+    side_by_side([partial(share, each) for each in shares])
 
 
 def _deletion(arena: Arena, row: Row, spec: Json, left: State, k: int, answered: bool) -> None:
@@ -188,9 +187,9 @@ def test_an_interrupted_upgrade_ends_where_an_uninterrupted_one_ends(stage: Stag
         upgrades(arena, row)
 
 
-@pytest.mark.parametrize("policy", ["Retain", "Delete"])
-def test_an_interrupted_deletion_leaves_what_an_uninterrupted_one_leaves(
-    stage: Stage, tally: Tally, policy: str
-) -> None:
-    with tally.row(f"a. SIGKILL in a deletion ({policy})", "k") as row:
-        deletions(stage, row, policy)
+def test_an_interrupted_deletion_leaves_what_an_uninterrupted_one_leaves(stage: Stage, tally: Tally) -> None:
+    def delete(policy: str) -> None:
+        with tally.row(f"a. SIGKILL in a deletion ({policy})", "k") as row:
+            deletions(stage, row, policy)
+
+    side_by_side([partial(delete, policy) for policy in ("Retain", "Delete")])

@@ -7,13 +7,15 @@ list from the past may make the operator write something again; it must never ma
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.chaos import state
 from tests.chaos.api import Json
-from tests.chaos.arena import Arena, Stage
+from tests.chaos.arena import Arena, Stage, side_by_side
 from tests.chaos.faults import RecordLists, StaleLists
 from tests.chaos.proxy import GROUP_LABEL
 from tests.chaos.shop import SPEC, Shop
@@ -190,26 +192,21 @@ def _foreign_job(key: tuple[str, str, str]) -> Json:
     }
 
 
-SCENARIOS = [
+SCENARIOS: list[Callable[[Arena, Row], None]] = [
     a_list_from_before_the_install,
+    partial(a_list_from_before_an_upgrade, also_storefronts=False),
+    partial(a_list_from_before_an_upgrade, also_storefronts=True),
     somebody_elses_object_of_the_same_name,
     an_earlier_life,
     a_deletion_seen_too_early,
 ]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_stale_list_deletes_nothing(stage: Stage, tally: Tally, scenario: Any) -> None:
-    with stage.arena() as arena, tally.row(f"c. {scenario.__name__.replace('_', ' ')}", "lists") as row:
-        scenario(arena, row)
+def test_stale_lists_delete_nothing(stage: Stage, tally: Tally) -> None:
+    with tally.row("c. stale lists", "lists") as row:
 
+        def run(scenario: Callable[[Arena, Row], None]) -> None:
+            with stage.arena() as arena:
+                scenario(arena, row)
 
-@pytest.mark.parametrize("also_storefronts", [False, True])
-def test_a_stale_list_from_before_an_upgrade_deletes_nothing(
-    stage: Stage, tally: Tally, also_storefronts: bool
-) -> None:
-    with (
-        stage.arena() as arena,
-        tally.row(f"c. before an upgrade{' (Storefronts too)' if also_storefronts else ''}", "lists") as row,
-    ):
-        a_list_from_before_an_upgrade(arena, row, also_storefronts=also_storefronts)
+        side_by_side([partial(run, scenario) for scenario in SCENARIOS], at_once=3)

@@ -26,17 +26,21 @@ def refused_at_apply(arena: Arena, row: Row, invalid: list[Invalid]) -> None:
     mark = arena.proxy.mark()
     for case in invalid:
         with row.case(case.title):
-            try:
-                shop.apply(case.spec)
-            except RefusedError as error:
-                assert error.status in (400, 422), error
-                assert case.names in str(error), f"{case.names} is not named: {error}"
-            else:
-                shop.apply()
-                raise AssertionError("it was taken")
+            refusal = _refusal(shop, case)
+            assert refusal.status in (400, 422), refusal
+            assert case.names in str(refusal), f"{case.names} is not named: {refusal}"
     with row.case("nothing has changed"):
         assert not state.differences(state.within_a_life(before), state.within_a_life(shop.capture()))
         assert not arena.proxy.writes(shop.name, mark)
+
+
+def _refusal(shop: Shop, case: Invalid) -> RefusedError:
+    try:
+        shop.apply(case.spec)
+    except RefusedError as error:
+        return error
+    shop.apply()
+    raise AssertionError("it was taken")
 
 
 def judged_by_the_operator(arena: Arena, row: Row, invalid: list[Invalid]) -> None:

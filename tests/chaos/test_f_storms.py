@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
 from tests.chaos import sampling
-from tests.chaos.arena import Arena, Stage
+from tests.chaos.arena import Arena, Stage, side_by_side
 from tests.chaos.faults import Fault, Slow, Storm
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.tally import Row, Tally
@@ -18,7 +23,7 @@ pytestmark = pytest.mark.chaos
 
 OLD = {**SPEC, "images": {"tag": "v1"}}
 NEW = {**SPEC, "images": {"tag": "v2"}}
-STORM_SECONDS = sampling.size(20, 5)
+STORM_SECONDS = sampling.size(20, 4)
 RETRY_AFTER = 4
 """Seconds that a 429 asks the operator to wait."""
 FAILING_SECONDS = sampling.size(30, 10)
@@ -65,9 +70,9 @@ def storm(arena: Arena, row: Row, title: str) -> None:
         shop.becomes(middle, "works after a start in the storm", with_jobs=True)
 
 
-def _blow(arena: Arena, title: str, act: object) -> None:
+def _blow(arena: Arena, title: str, act: Callable[[], Any]) -> None:
     with arena.proxy.fault(STORMS[title]):
-        act()  # type: ignore[operator]
+        act()
         calm = time.monotonic() + STORM_SECONDS
         while time.monotonic() < calm:
             assert arena.operator.alive, f"the operator has ended\n{arena.operator.log()}"
@@ -75,32 +80,71 @@ def _blow(arena: Arena, title: str, act: object) -> None:
 
 
 def retry_after_is_obeyed(arena: Arena, row: Row) -> None:
-    """One object's write is answered 429 twice: the next attempts keep the distance that was asked for."""
-    for kind in ("ConfigMap", "Deployment", "Secret"):
-        shop = arena.shop()
-
-        def chosen(call: Call, shop: Shop = shop, kind: str = kind) -> bool:
-            return call.is_write and call.kind == kind and call.concerns(shop.name)
-
-        refusing = _Twice(429, "TooManyRequests", share=1.0, retry_after=RETRY_AFTER, which=chosen)
-        with row.case(f"429 on a {kind}"), arena.proxy.fault(refusing):
+    """Of each kind one object's write is answered 429 twice: the next attempts keep the distance asked for."""
+    shops = {kind: arena.shop() for kind in ("ConfigMap", "Deployment", "Secret")}
+    with contextlib.ExitStack() as storms:
+        refusing = {
+            kind: storms.enter_context(arena.proxy.fault(_Twice(kind, shop.name)))
+            for kind, shop in shops.items()
+        }
+        for shop in shops.values():
             shop.apply()
-            shop.settle()
-            assert refusing.refused, "nothing was refused"
-            key = refusing.refused[0].key
-            times = [e.at for e in arena.proxy.exchanges if e.call.is_write and e.call.key == key]
-            gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
-            assert len(gaps) >= 2, f"{key} was tried {len(times)} times"
-            assert min(gaps[:2]) >= RETRY_AFTER - 0.1, f"{key}: gaps of {gaps[:2]} s, asked for {RETRY_AFTER}"
+        for kind, shop in shops.items():
+            with row.case(f"429 on a {kind}"):
+                _keeps_the_distance(arena, shop, refusing[kind])
+
+
+def _keeps_the_distance(arena: Arena, shop: Shop, refusing: _Twice) -> None:
+    shop.settle()
+    assert refusing.refused, "nothing was refused"
+    key = refusing.refused[0].key
+    times = [e.at for e in arena.proxy.exchanges if e.call.is_write and e.call.key == key]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert len(gaps) >= 2, f"{key} was tried {len(times)} times"
+    assert min(gaps[:2]) >= RETRY_AFTER - 0.1, f"{key}: gaps of {gaps[:2]} s, asked for {RETRY_AFTER}"
 
 
 class _Twice(Storm):
-    """Refuses the first object it meets twice and nothing else."""
+    """Refuses the first object of a kind that it meets twice and nothing else."""
 
-    async def answer(self, call: Call, forward: object) -> object:  # type: ignore[override]
+    def __init__(self, kind: str, storefront: str) -> None:
+        super().__init__(429, "TooManyRequests", share=1.0, retry_after=RETRY_AFTER, which=self._is_chosen)
+        self.kind, self.storefront = kind, storefront
+
+    def _is_chosen(self, call: Call) -> bool:
         if len(self.refused) >= 2 or (self.refused and self.refused[0].key != call.key):
-            return await forward(call)  # type: ignore[operator]
-        return await super().answer(call, forward)  # type: ignore[arg-type]
+            return False
+        return call.is_write and call.kind == self.kind and call.concerns(self.storefront)
+
+
+def one_refused_finalizer(arena: Arena, row: Row) -> None:
+    """The one write that puts on or takes off the finalizer is refused once; nothing else ever touches the shop."""
+
+    def about_the_finalizer(shop: Shop, call: Call) -> bool:
+        return call.verb == "patch" and call.key == ("Storefront", "", shop.name) and not call.subresource
+
+    shops = {status: arena.shop() for status in (409, 429, 500)}
+    for act, done in ((Shop.apply, Shop.has_children), (Shop.delete, Shop.is_gone)):
+        with contextlib.ExitStack() as storms:
+            for status, shop in shops.items():
+                storms.enter_context(arena.proxy.fault(_Once(status, partial(about_the_finalizer, shop))))
+            for shop in shops.values():
+                act(shop)
+            for status, shop in shops.items():
+                with row.case(f"{status} on the finalizer at {act.__name__}"):
+                    eventually(
+                        partial(done, shop), f"{act.__name__} is carried out", shop.patience, shop.resource
+                    )
+        for shop in shops.values():
+            if act is Shop.apply and shop.has_children():
+                shop.settle()
+
+
+class _Once(Storm):
+    """Refuses one call."""
+
+    def __init__(self, status: int, which: Callable[[Call], bool]) -> None:
+        super().__init__(status, "Refused", share=1.0, which=lambda call: not self.refused and which(call))
 
 
 def backoff_and_neighbours(arena: Arena, row: Row) -> None:
@@ -137,15 +181,22 @@ def backoff_and_neighbours(arena: Arena, row: Row) -> None:
         failing.settle(with_jobs=True)
 
 
-@pytest.mark.parametrize("title", STORMS)
-def test_it_converges_after_a_storm(stage: Stage, tally: Tally, title: str) -> None:
-    with stage.arena() as arena, tally.row(f"f. storm: {title}", "phases") as row:
-        storm(arena, row, title)
+def test_it_converges_after_a_storm(stage: Stage, tally: Tally) -> None:
+    def run(title: str) -> None:
+        with stage.arena() as arena, tally.row(f"f. storm: {title}", "phases") as row:
+            storm(arena, row, title)
+
+    side_by_side([partial(run, title) for title in STORMS], at_once=len(STORMS))
 
 
 def test_retry_after_is_obeyed(stage: Stage, tally: Tally) -> None:
     with stage.arena() as arena, tally.row("f. Retry-After", "kinds") as row:
         retry_after_is_obeyed(arena, row)
+
+
+def test_a_finalizer_that_is_refused_once_is_tried_again(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("f. one refused finalizer", "writes") as row:
+        one_refused_finalizer(arena, row)
 
 
 def test_a_failing_object_is_backed_off_and_harms_nobody_else(stage: Stage, tally: Tally) -> None:

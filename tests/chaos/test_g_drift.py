@@ -66,14 +66,22 @@ def remove(arena: Arena, key: Key) -> None:
     arena.api.delete(*key)
 
 
-def repaired(arena: Arena, shop: Shop, before: State, key: Key, *, deleted: bool) -> None:
-    """Wait until a child, and all the others, are as before."""
-    expected = state.within_a_life(before)
+def repaired(
+    arena: Arena,
+    shop: Shop,
+    before: State,
+    key: Key,
+    *,
+    deleted: bool,
+    only: Callable[[State], State] = lambda found: found,
+) -> None:
+    """Wait until a child, and all the others, are as before; `only` compares a part of the state."""
+    expected = only(state.within_a_life(before))
     uid = before[key]["metadata"]["uid"]
 
     def gap() -> list[str]:
         now = shop.capture()
-        lines = state.differences(expected, state.within_a_life(now))
+        lines = state.differences(expected, only(state.within_a_life(now)))
         if deleted and key in now and now[key]["metadata"]["uid"] == uid:
             lines.append(f"{key} is still the old one")
         return lines

@@ -20,7 +20,7 @@ WRITES = frozenset({"create", "apply", "patch", "update", "delete"})
 
 @dataclass(frozen=True)
 class Call:
-    """One request: `verb` as RBAC names it (and `apply`, `discover`), the object it is about, the query and the body."""
+    """One request. `verb` is as RBAC names it, besides `apply` and `discover`."""
 
     verb: str
     kind: str

@@ -160,12 +160,8 @@ def _typed(annotation: Any, metadata: tuple[Any, ...], path: str) -> st.SearchSt
 
 
 def _limits(metadata: tuple[Any, ...], name: str) -> list[int]:
-    found = []
-    for entry in metadata:
-        for part in (entry, *getattr(entry, "metadata", ())):
-            if getattr(part, name, None) is not None:
-                found.append(getattr(part, name))
-    return found
+    parts = [part for entry in metadata for part in (entry, *getattr(entry, "metadata", ()))]
+    return [getattr(part, name) for part in parts if getattr(part, name, None) is not None]
 
 
 def _completed(spec: Json) -> Json:

@@ -21,6 +21,7 @@ from storefront_operator.engine.queue import Queue
 from storefront_operator.engine.reconcile import PassFailedError, Reconciler
 from storefront_operator.engine.teardown import tear_down
 from storefront_operator.engine.view import View
+from storefront_operator.objects.labels import FINALIZER
 
 log = structlog.get_logger()
 
@@ -42,7 +43,6 @@ class Engine:
         self._reconciler = Reconciler(client, self.view, self._applier)
         self._resources: dict[str, Resource] = {}
         self._running = False
-        self._gone: dict[str, asyncio.Event] = {}
 
     def stuck(self) -> str | None:
         """The kind whose watch is stuck, or None; nothing is before the work has begun."""
@@ -59,32 +59,28 @@ class Engine:
                 group.create_task(self._work())
 
     def seen(self, resource: Resource) -> None:
-        """A Storefront is there, or has changed."""
+        """A Storefront is there, or has changed; an older state than the one that is known is ignored."""
         name = resource["metadata"]["name"]
         before = self._resources.get(name)
+        if before is not None:
+            if _version(resource) < _version(before):
+                return
+            if before["metadata"]["uid"] != resource["metadata"]["uid"]:
+                self._reconciler.forget(name)
         self._resources[name] = resource
-        if before is not None and before["metadata"]["uid"] != resource["metadata"]["uid"]:
-            self._reconciler.forget(name)
         if before is None or _what_matters(before) != _what_matters(resource):
             self._queue.add(name)
 
-    def gone(self, name: str) -> None:
-        """A Storefront has left the cluster."""
-        self._resources.pop(name, None)
+    def gone(self, resource: Resource) -> None:
+        """A Storefront has left the cluster; nothing happens when another one has its name by now."""
+        name = resource["metadata"]["name"]
+        known = self._resources.get(name)
+        if known is None or known["metadata"]["uid"] != resource["metadata"]["uid"]:
+            return
+        del self._resources[name]
         self._queue.forget(name)
         self._reconciler.forget(name)
         self._count()
-
-    async def torn_down(self, resource: Resource) -> None:
-        """Take down a Storefront that is being deleted; returns when nothing is left to wait for."""
-        name = resource["metadata"]["name"]
-        event = self._gone.setdefault(name, asyncio.Event())
-        self.seen(resource)
-        self._queue.add(name)
-        try:
-            await event.wait()
-        finally:
-            self._gone.pop(name, None)
 
     async def _work(self) -> None:
         while True:
@@ -103,12 +99,15 @@ class Engine:
         try:
             if "deletionTimestamp" in metadata:
                 await self._tear_down(name, resource)
-            elif metadata.get("finalizers"):
-                # Without the finalizer a deletion could go by unseen; its arrival is the next event.
-                if await self._reconciler.reconcile(resource):
-                    self._queue.add(name)
-                else:
-                    self._queue.add_after(name, _RESYNC * random.uniform(0.8, 1.2))
+            elif FINALIZER not in metadata.get("finalizers", ()):
+                # Before anything is made: without the finalizer a deletion could go by unseen.
+                self.seen(
+                    await self._patch_finalizers(resource, [*metadata.get("finalizers", ()), FINALIZER])
+                )
+            elif await self._reconciler.reconcile(resource):
+                self._queue.add(name)
+            else:
+                self._queue.add_after(name, _RESYNC * random.uniform(0.8, 1.2))
         except (ApiError, ApiUnavailableError, PassFailedError) as error:
             metrics.PASSES.labels(outcome="failed").inc()
             delay = self._queue.retry(name, at_least=getattr(error, "retry_after", None) or 0.0)
@@ -131,18 +130,22 @@ class Engine:
         waiting = await tear_down(self._client, self.view, self._applier, live)
         if waiting is None:
             log.info("torn down", storefront=name)
-            event = self._gone.get(name)
-            if event is not None:
-                event.set()
+            finalizers = live["metadata"].get("finalizers", ())
+            if FINALIZER in finalizers:
+                await self._patch_finalizers(live, [each for each in finalizers if each != FINALIZER])
             return
         verdict = Verdict(Reason.DELETING, waiting, "Deleting")
-        status = self._reconciler.status_of(resource)
+        status = self._reconciler.status_of(live)
         now = datetime.datetime.now(datetime.UTC)
-        generation = resource["metadata"]["generation"]
-        await self._reconciler.write_status(
-            resource, conditions.kept_status(status, generation, verdict, now)
-        )
+        generation = live["metadata"]["generation"]
+        await self._reconciler.write_status(live, conditions.kept_status(status, generation, verdict, now))
         self._queue.add_after(name, _RESYNC)
+
+    async def _patch_finalizers(self, resource: Resource, finalizers: list[str]) -> Resource:
+        """Write the finalizers of a Storefront, if it is still in the state that was seen; returns it."""
+        metadata = resource["metadata"]
+        patch = {"metadata": {"finalizers": finalizers, "resourceVersion": metadata["resourceVersion"]}}
+        return await self._client.patch(STOREFRONTS, "", metadata["name"], patch)
 
     def _count(self) -> None:
         counts = {"True": 0, "False": 0, "Unknown": 0}
@@ -151,6 +154,10 @@ class Engine:
             counts[ready["status"] if ready else "Unknown"] += 1
         for status, count in counts.items():
             metrics.STOREFRONTS.labels(ready=status).set(count)
+
+
+def _version(resource: Resource) -> int:
+    return int(resource["metadata"]["resourceVersion"])
 
 
 def _what_matters(resource: Resource) -> tuple[Any, ...]:

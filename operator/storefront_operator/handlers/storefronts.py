@@ -1,4 +1,8 @@
-"""The life of a Storefront: every event goes to the engine, a deletion waits for the teardown."""
+"""What kopf sees of Storefronts goes to the engine.
+
+The finalizer is the engine's, not a `kopf.on.delete` handler's: kopf gives up a finalizer patch that is refused
+(a conflict, a throttled request) until the object changes again, and the Storefront would stay unseen or undeletable.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +16,12 @@ STOREFRONTS = ("storefront.dev", "v1alpha1", "storefronts")
 
 
 def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
-    """Declare the handlers on a registry.
-
-    kopf's body is a view that changes with later events; the engine gets the state of this one.
-    """
+    """Declare the handlers on a registry."""
 
     @kopf.on.event(*STOREFRONTS, registry=registry)
     async def changed(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
+        # kopf's body is a view that changes with later events; the engine gets the state of this one.
         if type == "DELETED":
-            engine.gone(body["metadata"]["name"])
+            engine.gone(dict(body))
         else:
             engine.seen(dict(body))
-
-    @kopf.on.delete(*STOREFRONTS, registry=registry)
-    async def deleted(body: kopf.Body, **_: Any) -> None:
-        await engine.torn_down(dict(body))

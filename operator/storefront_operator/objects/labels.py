@@ -2,6 +2,9 @@
 
 FIELD_MANAGER = "storefront-operator"
 
+FINALIZER = "storefront.dev/teardown"
+"""Finalizer of a Storefront: it stays until its children are gone."""
+
 MANAGED_BY = "app.kubernetes.io/managed-by"
 STOREFRONT = "storefront.dev/name"
 COMPONENT = "app.kubernetes.io/component"
