@@ -14,7 +14,7 @@ RUN --mount=type=secret,id=ca,required=false,target=/run/ca.crt \
  && /build/bin/pip --python /opt/venv install --require-hashes -r /requirements/operator.txt
 
 WORKDIR /src
-COPY pyproject.toml README.md ./
+COPY pyproject.toml ./
 COPY operator operator
 COPY templates templates
 COPY crds crds

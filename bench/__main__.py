@@ -37,7 +37,7 @@ class Sizes:
     drifts_per_second: float
 
 
-FULL = Sizes((100, 300, 1000), 100, 7, 200, 60, 1000, 20)
+FULL = Sizes((100, 300, 1000), 50, 7, 200, 60, 1000, 20)
 QUICK = Sizes((10, 30), 20, 2, 50, 10, 40, 10)
 
 

@@ -1,27 +1,28 @@
-"""The requests with which the operator installs a Storefront, taken from a pass over an API that has nothing.
+"""The requests with which the operator installs a Storefront, taken from its engine over an API that has nothing.
 
 So every other client can be given exactly the bodies that the operator sends, whatever it learns to send later.
 """
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from storefront_operator.client import Client, Resource
-from storefront_operator.engine.apply import Applier
-from storefront_operator.engine.reconcile import Reconciler
-from storefront_operator.engine.view import View
+from storefront_operator.engine.engine import Engine
+from storefront_operator.objects.labels import FINALIZER
 
 from bench.subject import storefront
 
 Json = dict[str, Any]
 
 _NAME = "recorded-0000"
+_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -67,21 +68,44 @@ class Recording(tuple[Request, ...]):
 
 
 async def record_installation() -> Recording:
-    """Run one pass over a Storefront for which nothing exists."""
+    """Let an engine install a Storefront for which nothing exists."""
     client = _EmptyApi()
-    view = View(client, lambda _: None)
+    engine = Engine(client)
     resource = storefront(_NAME)
-    resource["metadata"] |= {"uid": _uid(0), "generation": 1, "resourceVersion": "1"}
-    await Reconciler(client, view, Applier(client, view)).reconcile(resource)
+    resource["metadata"] |= {
+        "uid": _uid(0),
+        "generation": 1,
+        "resourceVersion": "1",
+        "finalizers": [FINALIZER],
+    }
+    running = asyncio.create_task(engine.run())
+    engine.seen(resource)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await client.reported.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
     return Recording(client.requests)
 
 
 class _EmptyApi(Client):
-    """An API in which nothing exists and every write succeeds."""
+    """An API in which nothing exists, nothing happens and every write succeeds."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.reported = asyncio.Event()
+        """Set by the status that the engine writes when a pass is over: it says where the shop is found."""
         self._numbers = itertools.count(1)
+
+    async def list_pages(self, resource: Resource, selector: str) -> AsyncIterator[Json]:
+        yield {"metadata": {"resourceVersion": "1"}, "items": []}
+
+    async def watch(
+        self, resource: Resource, selector: str, resource_version: str, *, lifetime: int, silence: float
+    ) -> AsyncIterator[Json]:
+        await asyncio.Event().wait()
+        yield {}
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json | None:
         return None
@@ -98,6 +122,8 @@ class _EmptyApi(Client):
         return self._record("POST", path + query, "application/json", resource, manifest)
 
     async def patch_status(self, resource: Resource, name: str, status: Mapping[str, Any]) -> Json:
+        if "endpoints" in status:
+            self.reported.set()
         return {}
 
     def _record(

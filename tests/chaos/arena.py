@@ -16,9 +16,13 @@ from tests.chaos.api import Api, Credentials
 from tests.chaos.operator_process import Launcher, OperatorProcess
 from tests.chaos.proxy import GROUP_LABEL, Proxy
 from tests.chaos.shop import Shop
+from tests.chaos.waiting import eventually
 
 PATIENCE = 45.0
 """Seconds that anything may take; a test waits only as long as it needs to."""
+
+SILENCE = 1.0
+"""Seconds without any request after which the operator is taken to have nothing more to do."""
 
 _groups = itertools.count(1)
 
@@ -52,6 +56,25 @@ class Arena:
                 metadata = lease["metadata"]
                 self.api.delete("Lease", metadata["namespace"], metadata["name"])
         self.operator.start(wait=wait)
+
+    def restart_operator(self) -> None:
+        """Start another operator and return when it has looked at every Storefront of this arena."""
+        self.operator.stop()
+        self.start_operator()
+        shops = len(self.api.list("Storefront", f"{GROUP_LABEL}={self.group}"))
+        eventually(
+            lambda: self.operator.passes() >= shops, f"{shops} passes", self.patience, self.operator.log
+        )
+
+    def wait_silent(self) -> None:
+        """Return when the operator has made a pass since its start and asks for nothing more."""
+        eventually(self.operator.passes, "a pass", self.patience, self.operator.log)
+        eventually(
+            lambda: self.proxy.idle_since(lambda call: call.verb != "watch") > SILENCE,
+            "the operator falls silent",
+            self.patience,
+            self.operator.log,
+        )
 
     def discard(self) -> None:
         """Remove all Storefronts of this arena by force, without the operator; does not wait."""

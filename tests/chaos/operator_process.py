@@ -92,6 +92,13 @@ class OperatorProcess:
             return False
         return True
 
+    def passes(self) -> int:
+        """How many passes over Storefronts it has finished since its start."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        counts = [line.rpartition(" ")[2] for line in lines if line.startswith("storefront_passes_total{")]
+        return int(sum(map(float, counts)))
+
     def log(self) -> str:
         """The end of what it has logged."""
         return self._text()[-3000:]

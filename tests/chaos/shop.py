@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from storefront_operator.api import GROUP_VERSION, KIND
+from storefront_operator.client.resources import STOREFRONTS
 
 from tests.chaos import state
 from tests.chaos.api import Api, Json, RefusedError
@@ -28,16 +29,23 @@ class Shop:
         self.name, self._group, self._api, self._proxy, self.patience = name, group, api, proxy, patience
         self._hurried: set[str] = set()
 
-    def apply(self, spec: Mapping[str, Any] = SPEC) -> Json:
+    def apply(self, spec: Any = SPEC) -> Json:
         """Create it or change its spec. The suite's own manager: left-out fields go away."""
         return self._api.apply(
             {
                 "apiVersion": GROUP_VERSION,
                 "kind": KIND,
                 "metadata": {"name": self.name, "labels": {GROUP_LABEL: self._group}},
-                "spec": dict(spec),
+                "spec": spec,
             }
         )
+
+    def update(self, spec: Any) -> Json:
+        """Replace its spec, as an editor does: `kubectl apply` words its refusals the same way."""
+        resource = self.resource()
+        assert resource is not None
+        path = STOREFRONTS.path(name=self.name)
+        return self._api.request("PUT", path, {**resource, "spec": spec}, fieldValidation="Strict")
 
     def delete(self, policy: str = "Background") -> None:
         """Ask for its deletion; the finalizer holds it."""

@@ -50,6 +50,8 @@ def between_lives(state: State, storefront: str) -> State:
     for (kind, namespace, name), item in state.items():
         if kind == "Job":
             name = _JOB_HASH.sub("-HASH", name)
+            while (kind, namespace.replace(storefront, "NAME"), name) in result:
+                name += "-AGAIN"
         renamed = _renamed(_stripped(kind, item, lives=True), replaced)
         if kind == "Job":
             renamed["metadata"]["name"] = name

@@ -25,6 +25,8 @@ class Row:
     seconds: float = 0.0
     note: str = ""
     failures: list[str] = field(default_factory=list)
+    keep_going: bool = True
+    """Whether the other cases go on after a failure."""
 
     @contextlib.contextmanager
     def case(self, title: str) -> Iterator[None]:
@@ -35,6 +37,8 @@ class Row:
             yield
         except AssertionError as error:
             self.failures.append(f"{title}: {error}")
+            if not self.keep_going:
+                raise
         else:
             with _COUNTING:
                 self.passed += 1

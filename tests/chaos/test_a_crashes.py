@@ -96,8 +96,7 @@ def installs(arena: Arena, row: Row, choice: Choice = sampling.chosen) -> None:
                 crash(arena, shop, k, answered, shop.apply)
                 before = shop.capture()
             finally:
-                arena.operator.stop()
-                arena.start_operator()
+                arena.restart_operator()
             after = shop.becomes(expected, "ends where an uninterrupted install ends")
             kept(before, after)
 
@@ -127,8 +126,7 @@ def upgrades(arena: Arena, row: Row, choice: Choice = sampling.chosen) -> None:
                 target = OLD if tag == "v1" else NEW
                 crash(arena, shop, k, answered, lambda target=target: shop.apply(target), shop.finish_jobs)
             finally:
-                arena.operator.stop()
-                arena.start_operator()
+                arena.restart_operator()
             after = shop.becomes(ends[tag], f"ends at {tag} as if uninterrupted", with_jobs=True)
             kept(before, after)
 

@@ -50,6 +50,7 @@ def restart_in_the_past(arena: Arena, past: dict[str, Answer]) -> None:
             f"all stale lists are served ({past.keys()})",
             arena.patience,
         )
+        arena.wait_silent()
 
 
 def children_only(past: dict[str, Answer]) -> dict[str, Answer]:

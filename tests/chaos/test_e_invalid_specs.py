@@ -36,10 +36,10 @@ def refused_at_apply(arena: Arena, row: Row, invalid: list[Invalid]) -> None:
 
 def _refusal(shop: Shop, case: Invalid) -> RefusedError:
     try:
-        shop.apply(case.spec)
+        shop.update(case.spec)
     except RefusedError as error:
         return error
-    shop.apply()
+    shop.update(SPEC)
     raise AssertionError("it was taken")
 
 

@@ -121,7 +121,7 @@ def while_it_is_down(arena: Arena, row: Row, act: Callable[[Arena, Key], Any], *
     for key in keys:
         with row.case(f"{key[0]} while the operator is down"):
             repaired(arena, shop, before, key, deleted=deleted)
-    shop.settle()
+    arena.wait_silent()
     with row.case("nothing else is written"):
         written = {e.call.key for e in arena.proxy.writes(shop.name, mark)}
         beside = {key for key in written - set(keys) if key[0] not in ("Storefront", "Event")}
@@ -135,14 +135,9 @@ def untouched_restart(arena: Arena, row: Row) -> None:
         shop.apply()
     for shop in shops:
         shop.settle(with_jobs=True, quiet=1.0)
-    arena.operator.stop()
     mark = arena.proxy.mark()
-    arena.start_operator()
-    eventually(
-        lambda: arena.proxy.idle_since(lambda call: call.verb != "watch") > 2.0,
-        "the operator falls silent",
-        arena.patience,
-    )
+    arena.restart_operator()
+    arena.wait_silent()
     with row.case("restart without a change"):
         written = [str(e.call) for e in arena.proxy.since(mark) if e.call.is_write]
         assert not written, f"written without need: {written}"

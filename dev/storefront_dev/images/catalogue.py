@@ -34,7 +34,6 @@ IMAGES = (
         "Dockerfile",
         (
             "pyproject.toml",
-            "README.md",
             "requirements/operator.txt",
             "requirements/build.txt",
             "operator",

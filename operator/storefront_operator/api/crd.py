@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from storefront_operator.api.spec import IMAGE_NAMES, MAX_NAME_LENGTH, NAME_PATTERN, StorefrontSpec
+from storefront_operator.api.spec import (
+    CLUSTER_WIDE_PARAMETERS,
+    IMAGE_NAMES,
+    MAX_NAME_LENGTH,
+    NAME_PATTERN,
+    StorefrontSpec,
+)
 from storefront_operator.api.storefront import GROUP_VERSION, KIND
 
 Schema = dict[str, Any]
@@ -101,6 +107,15 @@ def _add_rules(spec: Schema) -> None:
             "rule": "!has(self.secretName) || (has(self.mode) && self.mode == 'Secret')",
             "message": "secretName is only used in mode Secret",
         },
+    ]
+    parameters = spec["properties"]["postgres"]["properties"]["parameters"]
+    parameters["maxProperties"] = 100
+    reserved = ", ".join(f"'{name}'" for name in sorted(CLUSTER_WIDE_PARAMETERS))
+    parameters["x-kubernetes-validations"] = [
+        {
+            "rule": f"self.all(key, !(key in [{reserved}]))",
+            "message": "a setting that must be the same on all members cannot be set, such as max_connections",
+        }
     ]
     names = ", ".join(f"'{name}'" for name in sorted(IMAGE_NAMES))
     overrides = spec["properties"]["images"]["properties"]["overrides"]

@@ -177,7 +177,8 @@ class ProductService(ScaledWorkload):
     """Catalogue, inventory and search."""
 
     sample_catalogue: Flag | None = Field(
-        None, description="Fill an empty catalogue with sample products. Default: false."
+        None,
+        description="Put sample products into the catalogue, once per version of the image. Default: false.",
     )
 
 
@@ -196,16 +197,43 @@ class Storage(Model):
     )
 
 
+CLUSTER_WIDE_PARAMETERS = frozenset(
+    {
+        "hot_standby",
+        "max_connections",
+        "max_locks_per_transaction",
+        "max_prepared_transactions",
+        "max_replication_slots",
+        "max_wal_senders",
+        "max_worker_processes",
+        "track_commit_timestamp",
+        "wal_keep_size",
+        "wal_level",
+        "wal_log_hints",
+    }
+)
+"""Settings that Patroni takes from the cluster's configuration alone (Patroni, "PostgreSQL parameters")."""
+
+
 class Postgres(Workload):
-    """PostgreSQL with Patroni: one primary, the other members replicate synchronously."""
+    """PostgreSQL with Patroni: a primary, one synchronous replica, the other members replicate after them."""
 
     members: Annotated[int, Field(strict=True, ge=1, le=9)] | None = Field(
         None, description="Members of the cluster, the primary included. Default: 3."
     )
     storage: Storage | None = Field(None, description="Volume of each member.")
     parameters: dict[str, str] | None = Field(
-        None, description="postgresql.conf settings that win over the operator's, such as work_mem: 16MB."
+        None,
+        description="postgresql.conf settings that win over the operator's, such as work_mem: 16MB. "
+        "A change restarts the members one by one. Settings that must be the same on all members, such as "
+        "max_connections, are the operator's alone.",
     )
+
+    @model_validator(mode="after")
+    def _parameters_are_per_member(self) -> Postgres:
+        for name in sorted(set(self.parameters or ()) & CLUSTER_WIDE_PARAMETERS):
+            raise ValueError(f"parameters: {name!r} must be the same on all members and cannot be set")
+        return self
 
 
 class PullSecret(Model):

@@ -66,10 +66,11 @@ class Postgres:
     def health(self, storefront: Storefront, observed: Observed) -> Health:
         namespace = storefront.namespace("data")
         members = workload_health(observed, "StatefulSet", namespace, "postgres")
+        jobs = self.jobs(storefront, observed)
         primaries = [pod for pod in _members(observed, namespace) if _is_live_primary(pod)]
         facts = {**members.facts, **({"primary": primaries[0].key.name} if primaries else {})}
         if not primaries and observed.get("StatefulSet", namespace, "postgres") is not None:
-            if job_health(storefront, observed, self.jobs(storefront, observed)):
+            if not jobs[0].is_done(storefront):
                 message = "the cluster is starting: no member is primary yet"
                 first_start = members if members.reason is Reason.POD_FAILING else None
                 reason = Reason.PROVISIONING
@@ -84,7 +85,7 @@ class Postgres:
                 True,
                 facts,
             )
-        judged = worst(members, job_health(storefront, observed, self.jobs(storefront, observed)))
+        judged = worst(members, job_health(storefront, observed, jobs, serving=members.ready))
         message = judged.message
         if judged.reason is Reason.AS_DESIRED and primaries:
             message = f"{message}, primary {primaries[0].key.name}"

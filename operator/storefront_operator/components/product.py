@@ -63,4 +63,5 @@ class Product:
 
     def health(self, storefront: Storefront, observed: Observed) -> Health:
         deployment = workload_health(observed, "Deployment", storefront.namespace("services"), self.name)
-        return worst(deployment, job_health(storefront, observed, self.jobs(storefront, observed)))
+        jobs = self.jobs(storefront, observed)
+        return worst(deployment, job_health(storefront, observed, jobs, serving=deployment.ready))

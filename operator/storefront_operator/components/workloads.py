@@ -49,8 +49,13 @@ def workload_health(observed: Observed, kind: str, namespace: str, name: str) ->
     return Health(True, Reason.AS_DESIRED, f"{ready} of {desired} pods ready", facts=numbers)
 
 
-def job_health(storefront: Storefront, observed: Observed, jobs: Sequence[OnceJob]) -> Health | None:
-    """What is to be said about once-only Jobs that are not done: failed or still running; None when all are."""
+def job_health(
+    storefront: Storefront, observed: Observed, jobs: Sequence[OnceJob], *, serving: bool
+) -> Health | None:
+    """What is to be said about once-only Jobs that are not done: failed or still running; None when all are.
+
+    `serving` tells whether the component does its job meanwhile, as the old pods do during an upgrade.
+    """
     for job in jobs:
         if job.is_done(storefront):
             continue
@@ -58,13 +63,13 @@ def job_health(storefront: Storefront, observed: Observed, jobs: Sequence[OnceJo
         where = f"Job {job.namespace}/{job.object_name}"
         if child is not None and child.facts["failed"]:
             return Health(
-                False,
+                serving,
                 Reason.JOB_FAILED,
                 f"{where} has failed: {child.facts['failed']}; read the logs of its pods, it is tried again",
                 progressing=True,
             )
         if child is None or not child.facts["succeeded"]:
-            return Health(False, Reason.MIGRATING, f"{where} has not finished yet", progressing=True)
+            return Health(serving, Reason.MIGRATING, f"{where} has not finished yet", progressing=True)
     return None
 
 

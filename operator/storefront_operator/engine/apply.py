@@ -14,7 +14,8 @@ from storefront_operator.engine.view import View
 from storefront_operator.objects import Child, ChildKey, owned_fields
 from storefront_operator.objects.labels import FIELD_MANAGER, STOREFRONT
 
-_CONCURRENCY = 16
+_CONCURRENCY = 64
+"""Requests in flight; measured: more do not make the API server faster, fewer leave it idle."""
 
 
 class NamespaceConflictError(Exception):

@@ -17,6 +17,8 @@ Condition = dict[str, Any]
 Status = dict[str, Any]
 
 _MAX_MESSAGE = 1024
+_AFTER_FIRST_START = frozenset({"Ready", "Updating", "Degraded"})
+"""Phases of a Storefront that has been Ready once."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,9 @@ def build_status(
     Ready through changes and losses as long as it does its job.
     """
     was_ready = {c["type"] for c in previous.get("conditions") or () if c["status"] == "True"}
+    begun = previous.get("phase") in _AFTER_FIRST_START
     healths = {
-        name: (kind, health if kind in was_ready or not health.progressing else replace(health, ready=False))
+        name: (kind, _in_context(health, was_ready=kind in was_ready, begun=begun))
         for name, (kind, health) in healths.items()
     }
     conditions = _summary(healths, verdict)
@@ -115,6 +118,24 @@ def endpoints_of(storefront: Storefront) -> dict[str, str]:
 def ready_condition(status: Mapping[str, Any]) -> Condition | None:
     """The Ready condition of a status, or None."""
     return next((c for c in status.get("conditions") or () if c["type"] == "Ready"), None)
+
+
+def _in_context(health: Health, *, was_ready: bool, begun: bool) -> Health:
+    """A judgement in the light of what was before: what is degraded at a first start is only starting."""
+    if health.progressing and not was_ready:
+        health = replace(health, ready=False)
+    if not begun and health.reason in (Reason.DEGRADED, Reason.ROLLING_OUT):
+        return replace(health, reason=Reason.PROVISIONING)
+    if begun and health.reason is Reason.PROVISIONING:
+        return replace(health, reason=Reason.UNAVAILABLE)
+    return health
+
+
+def is_transition(old: Condition | None, new: Condition) -> bool:
+    """Whether an event is due: Ready was won or lost, or there is another reason for its absence."""
+    if old is None or old["reason"] != new["reason"]:
+        return True
+    return "True" in (old["status"], new["status"]) and old["status"] != new["status"]
 
 
 def _summary(healths: Mapping[str, tuple[str, Health]], verdict: Verdict | None) -> list[Condition]:

@@ -32,12 +32,17 @@ def generated_secrets(storefront: Storefront) -> list[GeneratedSecret]:
 
 
 def lacks_credentials(storefront: Storefront, observed: Observed) -> bool:
-    """Whether a generated Secret is missing or was made for other inputs."""
+    """Whether a generated Secret is missing, going, or a certificate was made for other hosts."""
     for wanted in generated_secrets(storefront):
         live = observed.get("Secret", wanted.namespace, wanted.name)
-        if live is None or live.deleting or live.facts.get("inputs") != _inputs(wanted):
+        if live is None or live.deleting or _is_outdated(wanted, live):
             return True
     return False
+
+
+def _is_outdated(wanted: GeneratedSecret, live: Child) -> bool:
+    """Only a certificate can be: a password stays, whatever has happened to the Secret, for a store knows it."""
+    return bool(wanted.hosts) and live.facts.get("inputs") != _inputs(wanted)
 
 
 async def ensure_credentials(client: Client, view: View, storefront: Storefront, observed: Observed) -> bool:
@@ -51,7 +56,7 @@ async def ensure_credentials(client: Client, view: View, storefront: Storefront,
         live = observed.get("Secret", wanted.namespace, wanted.name)
         if wanted.namespace in blocked or (live is not None and live.deleting):
             return False
-        if live is not None and live.facts.get("inputs") != _inputs(wanted):
+        if live is not None and _is_outdated(wanted, live):
             await client.delete(resource_of("Secret"), wanted.namespace, wanted.name, uid=live.uid)
             live = None
         if live is None:
@@ -62,15 +67,15 @@ async def ensure_credentials(client: Client, view: View, storefront: Storefront,
 
 async def _create(client: Client, view: View, storefront: Storefront, wanted: GeneratedSecret) -> None:
     secret_resource = resource_of("Secret")
+    manifest = _manifest(storefront, wanted)
     try:
-        live = await client.create(secret_resource, _manifest(storefront, wanted), FIELD_MANAGER)
+        live = await client.create(secret_resource, manifest, FIELD_MANAGER)
     except ApiError as error:
         if error.status != 409:
             raise
-        existing = await client.get(secret_resource, wanted.namespace, wanted.name)
-        if existing is None:
-            raise
-        live = existing
+        # It is there, unseen: the view is old, or it was restored without its labels. Its content stays.
+        bare = {key: value for key, value in manifest.items() if key not in ("data", "type")}
+        live = await client.apply(secret_resource, bare, FIELD_MANAGER)
     view.learn({**live, "kind": "Secret"})
 
 

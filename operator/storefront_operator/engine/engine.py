@@ -17,6 +17,7 @@ from storefront_operator.components import Reason
 from storefront_operator.engine import conditions, metrics
 from storefront_operator.engine.apply import Applier
 from storefront_operator.engine.conditions import Verdict
+from storefront_operator.engine.events import EventPoster
 from storefront_operator.engine.queue import Queue
 from storefront_operator.engine.reconcile import PassFailedError, Reconciler
 from storefront_operator.engine.teardown import tear_down
@@ -25,7 +26,8 @@ from storefront_operator.objects.labels import FINALIZER
 
 log = structlog.get_logger()
 
-_WORKERS = 8
+_WORKERS = 32
+"""Passes at a time; most of one is waiting for answers."""
 _SETTLE = 0.05  # seconds; one change of a child rarely comes alone
 _RESYNC = 600.0  # seconds; everything is driven by events, this is a safety net
 
@@ -40,7 +42,8 @@ class Engine:
         self._queue = Queue()
         self.view = View(client, lambda name: self._queue.add_after(name, _SETTLE))
         self._applier = Applier(client, self.view)
-        self._reconciler = Reconciler(client, self.view, self._applier)
+        self._events = EventPoster(client)
+        self._reconciler = Reconciler(client, self.view, self._applier, self._events)
         self._resources: dict[str, Resource] = {}
         self._running = False
 
@@ -53,6 +56,7 @@ class Engine:
         self._running = True
         async with asyncio.TaskGroup() as group:
             group.create_task(self.view.run())
+            group.create_task(self._events.run())
             await self.view.synced()
             log.info("caches are filled")
             for _ in range(_WORKERS):

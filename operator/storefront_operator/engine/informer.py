@@ -94,11 +94,23 @@ class Informer:
             self.last_event = self.last_activity = time.monotonic()
             version = event["object"]["metadata"]["resourceVersion"]
             match event["type"]:
+                case "ADDED" | "MODIFIED" if self._knows(event["object"]):
+                    pass  # the echo of an own write
                 case "ADDED" | "MODIFIED":
                     self._put(project(self.resource.kind, event["object"]), notify=True)
                 case "DELETED":
                     self._remove(project(self.resource.kind, event["object"]))
         return version
+
+    def _knows(self, live: Manifest) -> bool:
+        """Whether exactly this state is in the cache; costs no projection."""
+        metadata = live["metadata"]
+        key = ChildKey(self.resource.kind, metadata.get("namespace", ""), metadata["name"])
+        known = self._children.get(key)
+        return known is not None and (known.uid, known.resource_version) == (
+            metadata["uid"],
+            metadata["resourceVersion"],
+        )
 
     def _replace(self, children: Iterable[Child]) -> None:
         new = {child.key: child for child in children}

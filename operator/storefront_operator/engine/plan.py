@@ -22,8 +22,8 @@ class Why(StrEnum):
 _WAVES: Sequence[frozenset[str]] = (
     frozenset({"Namespace"}),
     frozenset({"ServiceAccount", "Role", "Secret", "ConfigMap", "Service", "PodDisruptionBudget"}),
-    frozenset({"RoleBinding"}),  # the API server looks its Role up to see whether the operator may grant it
-    frozenset({"StatefulSet"}),
+    # The API server looks a binding's Role up, to see whether the operator may grant it: so it comes after.
+    frozenset({"RoleBinding", "StatefulSet"}),
     frozenset({"Job", "Deployment"}),
 )
 """Kinds in the order in which they are written. A wave orders writes; it does not wait for health."""

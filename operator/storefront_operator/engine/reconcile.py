@@ -25,7 +25,7 @@ from storefront_operator.engine import conditions, metrics
 from storefront_operator.engine.apply import Applier, NamespaceConflictError, Outcome
 from storefront_operator.engine.conditions import Status, Verdict
 from storefront_operator.engine.credentials import ensure_credentials, lacks_credentials
-from storefront_operator.engine.events import post_event
+from storefront_operator.engine.events import EventPoster
 from storefront_operator.engine.merge_patch import merge_patch
 from storefront_operator.engine.plan import Why, is_steady, make_plan
 from storefront_operator.engine.view import View
@@ -48,8 +48,9 @@ class PassFailedError(Exception):
 class Reconciler:
     """Runs passes. It keeps nothing that a restart could lose but the memory of its own last writes."""
 
-    def __init__(self, client: Client, view: View, applier: Applier) -> None:
+    def __init__(self, client: Client, view: View, applier: Applier, events: EventPoster) -> None:
         self._client = client
+        self._events = events
         self._view = view
         self._applier = applier
         self._desired: dict[str, tuple[str, Mapping[ChildKey, str]]] = {}
@@ -82,7 +83,7 @@ class Reconciler:
         started = time.monotonic()
         outcome = await self._converge(storefront)
         again = await self._report(resource, storefront, status, outcome)
-        await self._tell_drift(storefront, outcome)
+        self._tell_drift(storefront, outcome)
         _log_pass(storefront, outcome, time.monotonic() - started)
         if outcome.failures:
             worst = outcome.failures[0]
@@ -110,9 +111,8 @@ class Reconciler:
         await self._client.patch_status(STOREFRONTS, metadata["name"], patch)
         self._statuses[metadata["name"]] = (metadata["uid"], status)
         old, new = conditions.ready_condition(before), conditions.ready_condition(status)
-        if new and (old is None or (old["status"], old["reason"]) != (new["status"], new["reason"])):
-            await post_event(
-                self._client,
+        if new and conditions.is_transition(old, new):
+            self._events.tell(
                 metadata["name"],
                 metadata["uid"],
                 reason=new["reason"] if new["status"] != "True" else "Ready",
@@ -167,12 +167,11 @@ class Reconciler:
         await self.write_status(resource, new)
         return done != storefront.completed_jobs
 
-    async def _tell_drift(self, storefront: Storefront, outcome: Outcome) -> None:
+    def _tell_drift(self, storefront: Storefront, outcome: Outcome) -> None:
         for write in outcome.written:
             if write.why is Why.DRIFT:
                 metrics.DRIFT_REPAIRS.labels(kind=write.key.kind).inc()
-                await post_event(
-                    self._client,
+                self._events.tell(
                     storefront.name,
                     storefront.uid,
                     reason="DriftReverted",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii as _encoded
 from typing import Any
 
 from storefront_operator.objects.labels import DESIRED_HASH, FIELD_MANAGER
@@ -26,8 +27,7 @@ def fingerprint(value: Any) -> str:
 
     The API server may return an associative list in another order than it was applied in.
     """
-    canonical = json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()[:16]
 
 
 def desired_fingerprint(manifest: Mapping[str, Any]) -> str:
@@ -92,15 +92,18 @@ def _items(values: list[Any], name: str, sub: Mapping[str, Any]) -> list[Any]:
     return []
 
 
-def _canonical(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _canonical(v) for k, v in value.items()}
-    if isinstance(value, list):
+def _canonical(value: Any) -> str:
+    """JSON with sorted keys, no spaces, and lists of objects in the order of their texts."""
+    if isinstance(value, str):
+        return _encoded(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join([f"{_encoded(k)}:{_canonical(v)}" for k, v in sorted(value.items())]) + "}"
+    if isinstance(value, (list, tuple)):
         items = [_canonical(item) for item in value]
-        if items and all(isinstance(item, dict) for item in items):
-            return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
-        return items
-    return value
+        if all(isinstance(item, Mapping) for item in value):
+            items.sort()
+        return "[" + ",".join(items) + "]"
+    return json.dumps(value)
 
 
 def _without_empty(value: Any) -> Any:

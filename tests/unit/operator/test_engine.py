@@ -312,6 +312,12 @@ class TestConditions:
         assert condition(result, "Reconciling") == ("True", "Degraded")
         assert result["phase"] == "Updating"
 
+    def test_what_is_incomplete_at_a_first_start_is_only_starting(self) -> None:
+        assert condition(status(A=DEGRADED), "Ready") == ("False", "Provisioning")
+
+    def test_what_was_complete_and_has_no_pod_left_is_unavailable(self) -> None:
+        assert condition(status(status(A=FINE), A=STARTING), "Ready") == ("False", "Unavailable")
+
     def test_lost_components_are_degraded_not_provisioning(self) -> None:
         assert status(status(A=FINE), A=BROKEN)["phase"] == "Degraded"
         assert status(A=BROKEN)["phase"] == "Provisioning"

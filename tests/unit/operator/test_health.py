@@ -202,10 +202,10 @@ class TestPostgres:
     def test_before_the_first_primary_it_is_provisioning(self) -> None:
         assert self.health(self.members(0), done=False).reason is Reason.PROVISIONING
 
-    def test_without_its_databases_it_is_not_ready(self) -> None:
+    def test_without_its_databases_it_is_not_complete(self) -> None:
         health = self.health(self.members(), self.member(0, "primary"), done=False)
 
-        assert (health.ready, health.reason) == (False, Reason.MIGRATING)
+        assert (health.progressing, health.reason) == (True, Reason.MIGRATING)
 
     def test_a_failed_job_is_told(self) -> None:
         (job,) = component("postgres").jobs(shop(), Observed())
@@ -216,6 +216,14 @@ class TestPostgres:
 
         assert health.reason is Reason.JOB_FAILED
         assert "backoff limit exceeded" in health.message
+
+
+@pytest.mark.parametrize(("ready", "serves"), [(3, True), (0, False)])
+def test_a_migration_does_not_take_away_what_the_old_pods_give(ready: int, serves: bool) -> None:
+    health = component("product").health(shop(), observed(deployment(readyReplicas=ready)))
+
+    assert health.ready is serves
+    assert health.progressing
 
 
 class TestIngress:
