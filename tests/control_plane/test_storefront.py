@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -143,6 +144,28 @@ def test_a_namespace_whose_labels_are_taken_off_is_still_known(cluster: Cluster,
         return namespace["metadata"].get("labels", {}).get("storefront.dev/name") == applied
 
     eventually(labelled, "the labels are back")
+
+
+def test_a_password_survives_whatever_happens_to_the_marks_of_its_secret(
+    cluster: Cluster, operator: Operator, applied: str
+) -> None:
+    def secret() -> dict[str, Any]:
+        return cluster.get("v1", "Secret", "postgres-product", f"{applied}-data") or {}
+
+    before = secret()["data"]
+    patch = {"metadata": {"labels": None, "annotations": None}}
+    where = ("secret", "postgres-product", f"--namespace={applied}-data")
+    done = cluster.kubectl("patch", *where, "--type=merge", "-p", json.dumps(patch))
+    assert done.returncode == 0, done.stderr
+
+    eventually(
+        lambda: "storefront.dev/generated" in secret()["metadata"].get("labels", {}),
+        "the marks are back",
+        detail=operator.log,
+    )
+    assert secret()["data"] == before
+    copy = cluster.get("v1", "Secret", "product-postgres", f"{applied}-services") or {}
+    assert copy["data"] == before
 
 
 def test_a_change_of_the_spec_changes_exactly_that(

@@ -65,6 +65,10 @@ def test_a_single_field_overrides_the_profile_and_nothing_else() -> None:
         ({"prodcts": 1}, "spec.prodcts: is not a field of a Storefront"),
         ({"services": {"product": {"replicas": 0}}}, "spec.services.product.replicas: 0 is not allowed"),
         ({"services": {"product": {"replicas": "3"}}}, "spec.services.product.replicas: '3' is not allowed"),
+        (
+            {"postgres": {"parameters": {"max_connections": "9"}}},
+            "spec.postgres: parameters: 'max_connections' must be the same on all members",
+        ),
         ({"paused": "yes"}, "spec.paused: 'yes' is not allowed"),
         ({"postgres": {"storage": {"size": "10GB"}}}, "spec.postgres.storage.size: '10GB' is not a quantity"),
         ({"ingress": {"tls": {"mode": "Secret"}}}, "spec.ingress.tls: mode Secret needs secretName"),
