@@ -123,6 +123,7 @@ class Stage:
             if start:
                 arena.start_operator()
             yield arena
+            assert operator.alive or not operator.pid, f"the operator has ended by itself\n{operator.log()}"
             if not sabotage:
                 bugs = operator.bugs()
                 assert not bugs, "passes broke:\n" + "\n".join(bugs)

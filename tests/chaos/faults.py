@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from tests.chaos.traffic import Answer, Call, Event, refusal, storefront_of
 
@@ -151,20 +151,26 @@ class DelayEvent(EventFault):
 
 
 class HoldWatches(Fault):
-    """Watches cannot be opened: connections are cut until the block ends. Lists and writes go through."""
+    """Watches of some kinds (default: all) cannot be opened. Lists and writes go through."""
+
+    def __init__(self, kinds: Collection[str] | None = None) -> None:
+        self.kinds = kinds
 
     async def open_watch(self, call: Call) -> Answer | None:
-        raise AwayError
+        if self.kinds is None or call.kind in self.kinds:
+            raise AwayError
+        return None
 
 
 class ForgetHistory(Fault):
     """A watch that resumes is answered 410 Gone, once per kind: the server has compacted its history."""
 
-    def __init__(self) -> None:
+    def __init__(self, which: Callable[[str], bool]) -> None:
+        self.which = which
         self.told: set[str] = set()
 
     async def open_watch(self, call: Call) -> Answer | None:
-        if call.kind in self.told:
+        if call.kind in self.told or not self.which(call.kind):
             return None
         self.told.add(call.kind)
         return refusal(410, "Expired")

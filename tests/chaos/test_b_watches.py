@@ -28,6 +28,7 @@ from tests.chaos.shop import QUIET, SPEC, Shop
 from tests.chaos.state import State
 from tests.chaos.tally import Row, Tally
 from tests.chaos.test_g_drift import mutate, remove, repaired, subjects
+from tests.chaos.traffic import Call, Event, storefront_of
 from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
@@ -129,7 +130,7 @@ def deletions_in_the_gap(arena: Arena, row: Row) -> None:
     shop.apply()
     before = shop.settle(quiet=1.0)
     keys = [key for key in subjects(before).values() if key[0] != "Namespace"]
-    forgetful = ForgetHistory()
+    forgetful = ForgetHistory(lambda kind: kind != "Storefront")
     with arena.proxy.fault(forgetful):
         with arena.proxy.fault(HoldWatches()):
             arena.proxy.cut_watches()
@@ -155,15 +156,53 @@ def expiry_inside_a_watch(arena: Arena, row: Row) -> None:
             repaired(arena, shop, before, key, deleted=False, only=state.children)
 
 
+def expired_storefronts(arena: Arena, row: Row) -> None:
+    """The watch of Storefronts expires with a change in the gap: as an event of the watch, and as its answer."""
+    shop = arena.shop()
+    shop.apply(OLD)
+    shop.settle(with_jobs=True, quiet=1.0)
+    with row.case("410 event"), arena.proxy.fault(_DeafForStorefronts()):
+        shop.apply(NEW)
+        arena.proxy.expire_watches(lambda call: call.kind == "Storefront")
+        _follows(arena, shop, "v2")
+    with row.case("410 as the answer"):
+        forgetful = ForgetHistory(lambda kind: kind == "Storefront")
+        with arena.proxy.fault(forgetful):
+            with arena.proxy.fault(HoldWatches({"Storefront"})):
+                arena.proxy.cut_watches(lambda call: call.kind == "Storefront")
+                shop.apply(OLD)
+            eventually(lambda: forgetful.told, "410 is answered", shop.patience, arena.operator.log)
+            _follows(arena, shop, "v1")
+    assert arena.operator.alive, f"the operator has ended\n{arena.operator.log()}"
+
+
+def _follows(arena: Arena, shop: Shop, tag: str) -> None:
+    def image() -> bool:
+        live = arena.api.get("Deployment", f"{shop.name}-edge", "ingress") or {}
+        image: str = live["spec"]["template"]["spec"]["containers"][0]["image"]
+        return image.endswith(f":{tag}")
+
+    eventually(image, f"{tag} is rolled out", shop.patience, arena.operator.log)
+
+
+class _DeafForStorefronts(DropEvent):
+    """Drops changes of Storefronts: only lists tell."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    async def event(self, call: Call, event: Event) -> list[Event]:
+        return [] if call.kind == "Storefront" and event["type"] == "MODIFIED" else [event]
+
+
 class _Deaf(DropEvent):
     """Drops each child event of a Storefront: only lists tell."""
 
     def __init__(self, storefront: str) -> None:
         super().__init__({storefront: 0})
 
-    async def event(self, call: object, event: dict[str, object]) -> list[dict[str, object]]:
-        labels = event["object"]["metadata"].get("labels", {})  # type: ignore[index]
-        return [] if labels.get("storefront.dev/name") in self.targets else [event]
+    async def event(self, call: Call, event: Event) -> list[Event]:
+        return [] if storefront_of(event) in self.targets else [event]
 
 
 def restarted_api_server(arena: Arena, row: Row) -> None:
@@ -252,6 +291,11 @@ def test_deletions_in_the_gap_before_a_410_are_seen(stage: Stage, tally: Tally) 
 def test_changes_before_a_410_event_are_seen(stage: Stage, tally: Tally) -> None:
     with stage.arena() as arena, tally.row("b. 410 event with changes in the gap", "changes") as row:
         expiry_inside_a_watch(arena, row)
+
+
+def test_an_expired_watch_of_storefronts_is_begun_anew(stage: Stage, tally: Tally) -> None:
+    with stage.arena() as arena, tally.row("b. 410 for Storefronts", "changes") as row:
+        expired_storefronts(arena, row)
 
 
 def test_a_restarted_api_server_does_no_harm(stage: Stage, tally: Tally) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.chaos import state
 from tests.chaos.api import Json
 from tests.chaos.arena import Arena, Stage, side_by_side
-from tests.chaos.faults import RecordLists, StaleLists
+from tests.chaos.faults import HoldWatches, RecordLists, StaleLists
 from tests.chaos.proxy import GROUP_LABEL
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.state import State
@@ -41,15 +41,17 @@ def recorded_lists(arena: Arena) -> dict[str, Answer]:
 
 
 def restart_in_the_past(arena: Arena, past: dict[str, Answer]) -> None:
-    """Start the operator with lists from the past; watches then go on from there, as they would."""
+    """Start the operator with lists from the past, and let it act on them before any watch tells it more."""
     stale = StaleLists(past)
     with arena.proxy.fault(stale):
-        arena.start_operator()
-        eventually(
-            lambda: set(stale.served) == set(past),
-            f"all stale lists are served ({past.keys()})",
-            arena.patience,
-        )
+        with arena.proxy.fault(HoldWatches(set(past))):
+            arena.start_operator()
+            eventually(
+                lambda: set(stale.served) == set(past),
+                f"{set(past) - set(stale.served)} listed",
+                arena.patience,
+            )
+            eventually(arena.operator.passes, "a pass over the past", arena.patience, arena.operator.log)
         arena.wait_silent()
 
 

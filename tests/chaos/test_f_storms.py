@@ -163,13 +163,6 @@ def backoff_and_neighbours(arena: Arena, row: Row) -> None:
         with row.case("a neighbour is installed meanwhile"):
             neighbour.apply()
             neighbour.settle(with_jobs=True)
-        with row.case("the failure is told"):
-            eventually(
-                lambda: "Deployment" in failing.condition("Ready").get("message", ""),
-                "Ready says what fails",
-                failing.patience,
-                lambda: failing.condition("Ready"),
-            )
         while time.monotonic() - started < FAILING_SECONDS:
             time.sleep(0.1)
         attempts = sum(call.key == key for call in broken.refused)
@@ -177,6 +170,13 @@ def backoff_and_neighbours(arena: Arena, row: Row) -> None:
         with row.case("backoff"):
             assert attempts <= ATTEMPTS[FAILING_SECONDS], f"{attempts} attempts in {FAILING_SECONDS} s"
             assert attempts >= 3, f"only {attempts} attempts in {FAILING_SECONDS} s"
+        with row.case("the failure is told"):
+            eventually(
+                lambda: "Deployment" in failing.condition("Ready").get("message", ""),
+                "Ready says what fails",
+                failing.patience,
+                lambda: failing.condition("Ready"),
+            )
     with row.case("recovery"):
         failing.settle(with_jobs=True)
 

@@ -70,7 +70,7 @@ SABOTAGES: list[tuple[str, str, Scenario, str]] = [
         lambda arena, row: g.while_it_is_down(arena, row, g.mutate, deleted=False),
         "written without need",
     ),
-    ("h", "applies_blindly", lambda arena, row: h.silence(arena, row, 2, 15), r"writes|falls silent"),
+    ("h", "applies_blindly", lambda arena, row: h.silence(arena, row, 2, 15), r"writes|falls silent|settles"),
 ]
 
 

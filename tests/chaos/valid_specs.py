@@ -84,7 +84,9 @@ MEANINGS: dict[str, st.SearchStrategy[Any]] = {
     "registry": st.sampled_from(["registry.example.com/shop", "registry.example.com"]),
     "tag": st.sampled_from(["v1", "v2", "v3"]),
     "parameters": st.dictionaries(
-        st.sampled_from(["work_mem", "max_connections"]), st.sampled_from(["8MB", "100", "it's"]), max_size=2
+        st.sampled_from(["work_mem", "statement_timeout"]),
+        st.sampled_from(["8MB", "100", "it's"]),
+        max_size=2,
     ),
     "shopName": st.sampled_from(["Corner Shop", 'Käse & "Brot"', "{{ 7*7 }}", "a: b # c"]),
     "extraEnv": st.lists(

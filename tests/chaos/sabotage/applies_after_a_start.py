@@ -6,16 +6,18 @@ from typing import Any
 
 from storefront_operator.engine import plan
 
-from tests.chaos.sabotage.patching import replace
+from tests.chaos.sabotage.patching import by_name, replace
 
 
 def disable() -> None:
     """Trust only what this process has written itself."""
     why = plan._why
 
-    def mistrusting(desired_hash: str, live: Any, applied: Any) -> Any:
-        if live is not None and not live.deleting and applied is None:
+    def mistrusting(*arguments: Any) -> Any:
+        call = by_name(why, *arguments)
+        live = call["live"]
+        if live is not None and not live.deleting and call["applied"] is None:
             return plan.Why.UPDATE
-        return why(desired_hash, live, applied)
+        return why(*arguments)
 
     replace(plan, "_why", mistrusting)

@@ -6,17 +6,18 @@ from typing import Any
 
 from storefront_operator.engine import engine, plan
 
-from tests.chaos.sabotage.patching import replace
+from tests.chaos.sabotage.patching import by_name, replace
 
 
 def disable() -> None:
     """Apply whatever is there, and look again after ten seconds."""
     why = plan._why
 
-    def always(desired_hash: str, live: Any, applied: Any) -> Any:
+    def always(*arguments: Any) -> Any:
+        live = by_name(why, *arguments)["live"]
         if live is not None and not live.deleting:
             return plan.Why.UPDATE
-        return why(desired_hash, live, applied)
+        return why(*arguments)
 
     replace(plan, "_why", always)
     replace(engine, "_RESYNC", 10.0)

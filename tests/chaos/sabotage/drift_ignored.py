@@ -6,16 +6,18 @@ from typing import Any
 
 from storefront_operator.engine import plan
 
-from tests.chaos.sabotage.patching import replace
+from tests.chaos.sabotage.patching import by_name, replace
 
 
 def disable() -> None:
     """Compare the annotation only."""
     why = plan._why
 
-    def trusting(desired_hash: str, live: Any, *others: Any) -> Any:
-        if live is not None and live.desired_hash == desired_hash:
+    def trusting(*arguments: Any) -> Any:
+        call = by_name(why, *arguments)
+        live = call["live"]
+        if live is not None and live.desired_hash == call["desired_hash"]:
             return None
-        return why(desired_hash, live, *others)
+        return why(*arguments)
 
     replace(plan, "_why", trusting)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 
@@ -10,3 +12,8 @@ def replace(owner: Any, name: str, substitute: Any) -> Any:
     original = getattr(owner, name)
     setattr(owner, name, substitute)
     return original
+
+
+def by_name(function: Callable[..., Any], *arguments: Any, **named: Any) -> dict[str, Any]:
+    """The arguments of a call by the names of `function`'s parameters, wherever they stand."""
+    return dict(inspect.signature(function).bind(*arguments, **named).arguments)
