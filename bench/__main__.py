@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import datetime
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -55,8 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     load, began = os.getloadavg(), time.monotonic()
     results = Results()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     try:
         asyncio.run(_run(options.parts, sizes, storefronts, results, Progress()))
+    except KeyboardInterrupt:
+        return 130
     finally:
         # What was measured before something went wrong was measured all the same.
         results.write(output, report.facts(started, load, time.monotonic() - began))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
+from storefront_dev import processes
 
 from bench.waiting import until
 
@@ -56,7 +58,13 @@ class OperatorProcess:
         command += ["--kubeconfig", str(self._kubeconfig), "--ops-port", str(self._port)]
         started = time.monotonic()
         with self._log.open("ab") as log:
-            self._process = psutil.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self._process = psutil.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # So that the next control plane finds it, should this process be killed before it can stop it.
+                env={**os.environ, **processes.bound_to_this_process()},
+            )
         return started
 
     async def ready(self) -> None:
