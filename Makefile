@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PACKAGES := . dev services/common services/product
 PROJECTS := pyproject.toml $(wildcard dev/pyproject.toml services/*/pyproject.toml)
 
-.PHONY: help install demo test test-fast lint images push cluster-up cluster-down clean lock generate
+.PHONY: help install demo test test-fast chaos bench lint images push cluster-up cluster-down clean lock generate
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort \
@@ -37,6 +37,12 @@ test: install ## Run every test (installs what it needs; REQUIRE_NODES=1 makes a
 
 test-fast: install ## Run the tests that need no cluster
 	@$(BIN)/storefront-dev test --fast
+
+chaos: install ## Run the whole fault suite against a real API server (long)
+	@CHAOS=full $(BIN)/pytest tests/chaos -m "chaos or sabotage"
+
+bench: install ## Measure the operator against kubectl, helm and a bare client
+	@$(BIN)/python -m bench
 
 lint: install ## Check format, style, types and the import contracts
 	$(BIN)/ruff format --check .

@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     load, began = os.getloadavg(), time.monotonic()
     results = Results()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    # As Ctrl-C does it: what was started is stopped, what was measured is written.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         asyncio.run(_run(options.parts, sizes, storefronts, results, Progress()))
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ from storefront_operator.client.resources import Resource, resource_of
 Json = dict[str, Any]
 
 MERGE_PATCH = "application/merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
 
 
 class RefusedError(AssertionError):
@@ -69,7 +69,7 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Any] | None = None,
         content_type: str = "application/json",
         **query: str,
     ) -> Json:
@@ -106,13 +106,11 @@ class Api:
         path = _resource(manifest["kind"]).path(manifest["metadata"].get("namespace", ""))
         return self.request("POST", path, manifest, **query)
 
-    def apply(self, manifest: Json) -> Json:
-        """What `kubectl apply --server-side` does, unknown fields refused."""
-        metadata = manifest["metadata"]
-        path = _resource(manifest["kind"]).path(metadata.get("namespace", ""), metadata["name"])
-        return self.request(
-            "PATCH", path, manifest, APPLY_PATCH, fieldManager="chaos", force="true", fieldValidation="Strict"
-        )
+    def replace_field(self, kind: str, namespace: str, name: str, path: str, value: Any) -> Json:
+        """Replace one field of an object, given as a JSON pointer."""
+        operations = [{"op": "replace", "path": path, "value": value}]
+        where = _resource(kind).path(namespace, name)
+        return self.request("PATCH", where, operations, JSON_PATCH, fieldValidation="Strict")
 
     def patch(self, kind: str, namespace: str, name: str, patch: Json, subresource: str = "") -> Json:
         """JSON merge patch of an object or of one of its subresources."""

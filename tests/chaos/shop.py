@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from storefront_operator.api import GROUP_VERSION, KIND
-from storefront_operator.client.resources import STOREFRONTS
 
 from tests.chaos import state
 from tests.chaos.api import Api, Json, RefusedError
@@ -30,22 +29,16 @@ class Shop:
         self._hurried: set[str] = set()
 
     def apply(self, spec: Any = SPEC) -> Json:
-        """Create it or change its spec. The suite's own manager: left-out fields go away."""
-        return self._api.apply(
-            {
-                "apiVersion": GROUP_VERSION,
-                "kind": KIND,
-                "metadata": {"name": self.name, "labels": {GROUP_LABEL: self._group}},
-                "spec": spec,
-            }
-        )
-
-    def update(self, spec: Any) -> Json:
-        """Replace its spec, as an editor does: `kubectl apply` words its refusals the same way."""
-        resource = self.resource()
-        assert resource is not None
-        path = STOREFRONTS.path(name=self.name)
-        return self._api.request("PUT", path, {**resource, "spec": spec}, fieldValidation="Strict")
+        """Create it, or replace its whole spec. Unknown fields are refused, as kubectl has it by default."""
+        if self.resource() is not None:
+            return self._api.replace_field("Storefront", "", self.name, "/spec", spec)
+        manifest = {
+            "apiVersion": GROUP_VERSION,
+            "kind": KIND,
+            "metadata": {"name": self.name, "labels": {GROUP_LABEL: self._group}},
+            "spec": spec,
+        }
+        return self._api.create(manifest, fieldValidation="Strict")
 
     def delete(self, policy: str = "Background") -> None:
         """Ask for its deletion; the finalizer holds it."""

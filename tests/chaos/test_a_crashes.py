@@ -175,19 +175,17 @@ def _deletion(arena: Arena, row: Row, spec: Json, left: State, k: int, answered:
             kept({key: item for key, item in before.items() if key[1] == data}, after)
 
 
-def test_an_interrupted_install_ends_where_an_uninterrupted_one_ends(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("a. SIGKILL in a first install", "k") as row:
-        installs(arena, row)
+def test_an_interrupted_life_goes_on_as_if_uninterrupted(stage: Stage, tally: Tally) -> None:
+    def install() -> None:
+        with stage.arena() as arena, tally.row("a. SIGKILL in a first install", "k") as row:
+            installs(arena, row)
 
+    def upgrade() -> None:
+        with stage.arena() as arena, tally.row("a. SIGKILL in an upgrade", "k") as row:
+            upgrades(arena, row)
 
-def test_an_interrupted_upgrade_ends_where_an_uninterrupted_one_ends(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("a. SIGKILL in an upgrade", "k") as row:
-        upgrades(arena, row)
-
-
-def test_an_interrupted_deletion_leaves_what_an_uninterrupted_one_leaves(stage: Stage, tally: Tally) -> None:
     def delete(policy: str) -> None:
         with tally.row(f"a. SIGKILL in a deletion ({policy})", "k") as row:
             deletions(stage, row, policy)
 
-    side_by_side([partial(delete, policy) for policy in ("Retain", "Delete")])
+    side_by_side([install, upgrade, partial(delete, "Retain"), partial(delete, "Delete")])

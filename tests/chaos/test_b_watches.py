@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tests.chaos import sampling, state
-from tests.chaos.arena import Arena, Stage
+from tests.chaos.arena import Arena, Stage, side_by_side
 from tests.chaos.faults import (
     Away,
     DelayEvent,
@@ -267,42 +268,38 @@ def away(arena: Arena):  # type: ignore[no-untyped-def]
         yield
 
 
-@pytest.mark.parametrize("fault", ["dropped", "duplicated", "delayed"])
-def test_an_event_that_goes_astray_changes_nothing_in_the_end(stage: Stage, tally: Tally, fault: str) -> None:
-    make: dict[str, Callable[[dict[str, int]], EventFault]] = {
-        "dropped": DropEvent,
-        "duplicated": DuplicateEvent,
-        "delayed": lambda targets: DelayEvent(targets, DELAY),
-    }
-    with stage.arena() as arena, tally.row(f"b. child event {fault}", "events") as row:
-        event_faults(arena, row, make[fault])
+FAULTS: dict[str, Callable[[dict[str, int]], EventFault]] = {
+    "dropped": DropEvent,
+    "duplicated": DuplicateEvent,
+    "delayed": lambda targets: DelayEvent(targets, DELAY),
+}
+
+BROKEN_WATCHES: dict[str, tuple[str, Callable[[Arena, Row], None]]] = {
+    "watches closed": ("installs", watches_that_keep_closing),
+    "410 with deletions in the gap": ("deletions", deletions_in_the_gap),
+    "410 event with changes in the gap": ("changes", expiry_inside_a_watch),
+    "410 for Storefronts": ("changes", expired_storefronts),
+    "API server away": ("absences", api_server_away),
+}
 
 
-def test_watches_that_keep_closing_do_no_harm(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("b. watches closed", "installs") as row:
-        watches_that_keep_closing(arena, row)
+def test_an_event_that_goes_astray_changes_nothing_in_the_end(stage: Stage, tally: Tally) -> None:
+    def run(fault: str) -> None:
+        with stage.arena() as arena, tally.row(f"b. child event {fault}", "events") as row:
+            event_faults(arena, row, FAULTS[fault])
+
+    side_by_side([partial(run, fault) for fault in FAULTS])
 
 
-def test_deletions_in_the_gap_before_a_410_are_seen(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("b. 410 with deletions in the gap", "deletions") as row:
-        deletions_in_the_gap(arena, row)
+def test_watches_that_break_are_made_good(stage: Stage, tally: Tally) -> None:
+    def run(title: str) -> None:
+        unit, scenario = BROKEN_WATCHES[title]
+        with stage.arena() as arena, tally.row(f"b. {title}", unit) as row:
+            scenario(arena, row)
 
-
-def test_changes_before_a_410_event_are_seen(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("b. 410 event with changes in the gap", "changes") as row:
-        expiry_inside_a_watch(arena, row)
-
-
-def test_an_expired_watch_of_storefronts_is_begun_anew(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("b. 410 for Storefronts", "changes") as row:
-        expired_storefronts(arena, row)
+    side_by_side([partial(run, title) for title in BROKEN_WATCHES], at_once=3)
 
 
 def test_a_restarted_api_server_does_no_harm(stage: Stage, tally: Tally) -> None:
     with stage.arena() as arena, tally.row("b. API server restarted", "restarts") as row:
         restarted_api_server(arena, row)
-
-
-def test_an_api_server_that_is_away_does_no_harm(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("b. API server away", "absences") as row:
-        api_server_away(arena, row)

@@ -36,10 +36,10 @@ def refused_at_apply(arena: Arena, row: Row, invalid: list[Invalid]) -> None:
 
 def _refusal(shop: Shop, case: Invalid) -> RefusedError:
     try:
-        shop.update(case.spec)
+        shop.apply(case.spec)
     except RefusedError as error:
         return error
-    shop.update(SPEC)
+    shop.apply(SPEC)
     raise AssertionError("it was taken")
 
 
