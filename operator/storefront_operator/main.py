@@ -6,7 +6,8 @@ import asyncio
 import secrets
 import signal
 import socket
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,8 @@ from storefront_operator.leadership import Leadership, LeaseName
 
 log = structlog.get_logger()
 
+Login = Callable[[], Awaitable[Client]]
+
 
 async def run_operator(
     kubeconfig: Path | None, context: str | None, ops_port: int, lease: LeaseName | None
@@ -31,8 +34,6 @@ async def run_operator(
     Raises `LoginError`, and `LeadershipLostError` when another operator may lead.
     """
     client = await connect(kubeconfig, context)
-    # kopf closes the session it is given when it stops; the last writes of the engine come after that.
-    kopf_client = await connect(kubeconfig, context)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,21 +47,18 @@ async def run_operator(
         log.info("operator is running", server=client.server, ops_port=ops_port)
         if leadership and not await _unless(stop, leadership.acquire()):
             return
-        await _work(kopf_client, engine, stop, leadership)
+        await _work(partial(connect, kubeconfig, context), engine, stop, leadership)
         log.info("stopping")
     finally:
         if leadership:
             await leadership.release()
         await server.cleanup()
-        await kopf_client.session.close()
         await client.session.close()
 
 
-async def _work(
-    kopf_client: Client, engine: Engine, stop: asyncio.Event, leadership: Leadership | None
-) -> None:
+async def _work(login: Login, engine: Engine, stop: asyncio.Event, leadership: Leadership | None) -> None:
     """Run the engine and kopf until `stop`, or until one of them or the leadership ends with an error."""
-    tasks = [asyncio.create_task(engine.run()), asyncio.create_task(_run_kopf(kopf_client, engine, stop))]
+    tasks = [asyncio.create_task(engine.run()), asyncio.create_task(_run_kopf(login, engine, stop))]
     if leadership:
         tasks.append(asyncio.create_task(leadership.hold()))
     waiting = asyncio.create_task(stop.wait())
@@ -84,24 +82,42 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
     return task in done
 
 
-async def _run_kopf(client: Client, engine: Engine, stop: asyncio.Event) -> None:
+async def _run_kopf(login: Login, engine: Engine, stop: asyncio.Event) -> None:
+    """Run kopf until stopped; start it again when it ends, with growing pauses.
+
+    kopf ends when the API server refuses a watch (say, while the CRD or the permissions are being replaced).
+    """
     registry = kopf.OperatorRegistry()
     storefronts.register(registry, engine)
-
-    @kopf.on.login(registry=registry)
-    async def login(**_: Any) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(aiohttp_session=client.session, server=client.server)
-
     operator_settings = kopf.OperatorSettings()
     settings.configure(operator_settings)
-    await kopf.operator(
-        registry=registry,
-        settings=operator_settings,
-        clusterwide=True,
-        stop_flag=stop,
-        # Given, because kopf's own guess asks for the name of a user who need not exist in a container.
-        identity=cast(Any, socket.gethostname()),
-    )
+    client: Client | None = None
+
+    @kopf.on.login(registry=registry)
+    async def logged_in(**_: Any) -> kopf.AiohttpSession:
+        assert client is not None
+        return kopf.AiohttpSession(aiohttp_session=client.session, server=client.server)
+
+    pause = 1.0
+    while True:
+        # A session of its own: kopf closes it when it ends, and the engine goes on.
+        client = await login()
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=operator_settings,
+                clusterwide=True,
+                stop_flag=stop,
+                # Given, because kopf's own guess asks for the name of a user who need not exist in a container.
+                identity=cast(Any, socket.gethostname()),
+            )
+            return  # kopf takes the signals for itself: it ends in peace when the process is to end
+        except Exception as error:
+            log.warning("kopf ended; it is started again", error=str(error), pause=pause)
+            await asyncio.sleep(pause)
+            pause = min(30.0, pause * 2)
+        finally:
+            await client.session.close()
 
 
 async def _serve_ops(engine: Engine, port: int) -> web.AppRunner:

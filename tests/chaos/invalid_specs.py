@@ -138,8 +138,10 @@ REFUSED_AT_APPLY = [
         "pullSecrets",
     ),
     Invalid("no spec", None, "spec"),
+    Invalid("tag that ends in a blank", _with(("images", "tag"), "v1 "), "spec.images.tag"),
+    Invalid("empty image", _with(("images", "overrides"), {"nginx": ""}), "spec.images.overrides"),
 ]
-"""Refused by rules across fields."""
+"""Refused by rules that the schema of one field does not tell."""
 
 JUDGED_BY_THE_OPERATOR = [
     Invalid(
@@ -178,8 +180,6 @@ JUDGED_BY_THE_OPERATOR = [
         "oadBalancerSourceRanges",
     ),
     Invalid("class that is none", _with(("ingress", "loadBalancerClass"), "Not Valid"), "oadBalancerClass"),
-    Invalid("tag that ends in a blank", _with(("images", "tag"), "v1 "), "image"),
-    Invalid("empty image", _with(("images", "overrides"), {"nginx": ""}), "image"),
     Invalid(
         "storage class changed", _with(("postgres", "storage", "storageClassName"), "fast"), "StatefulSet"
     ),

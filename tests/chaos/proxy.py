@@ -156,12 +156,14 @@ class Proxy:
             queue.put_nowait(None)
         await self._runner.cleanup()
         await self._session.close()
-        # Handlers of connections that were cut end one by one, and TLS connections say goodbye first.
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0.1)
+        # TLS connections would say goodbye first, and the loop does not run long enough for that.
+        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
+            transport.abort()
+        await asyncio.sleep(0.05)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         at = time.monotonic()

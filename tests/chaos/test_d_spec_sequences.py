@@ -53,9 +53,9 @@ def _ends_like_a_fresh_one(arena: Arena, row: Row, chain: list[Json], *, patient
             if patient:
                 shop.settle(with_jobs=True)
         fresh.settle(with_jobs=True)
-        expected = without_claims(fresh.comparable())
+        expected = without_lasting(fresh.comparable())
         before = shop.capture()
-        after = shop.becomes(expected, "is like a fresh one", with_jobs=True, only=without_claims)
+        after = shop.becomes(expected, "is like a fresh one", with_jobs=True, only=without_lasting)
         lasting = {key: item for key, item in before.items() if key[2] != "ingress-tls"}
         old, new = state.credentials(lasting), state.credentials(after)
         assert all(new.get(key) == data for key, data in old.items()), "credentials changed"
@@ -63,9 +63,14 @@ def _ends_like_a_fresh_one(arena: Arena, row: Row, chain: list[Json], *, patient
         each.delete()
 
 
-def without_claims(found: State) -> State:
-    """Volume claims of members that are no longer wanted stay: they hold data."""
-    return {key: item for key, item in found.items() if key[0] != "PersistentVolumeClaim"}
+def without_lasting(found: State) -> State:
+    """Volume claims and generated Secrets are never pruned, wanted or not: they hold data, or open it."""
+    return {
+        key: item
+        for key, item in found.items()
+        if key[0] != "PersistentVolumeClaim"
+        and "storefront.dev/generated" not in item["metadata"].get("labels", {})
+    }
 
 
 def test_what_is_left_alone_exists() -> None:

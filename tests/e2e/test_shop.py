@@ -213,7 +213,8 @@ def test_a_deleted_deployment_comes_back_and_an_event_says_so(shop: str, kubectl
     eventually(serves_again, bool, LONG)
     events = kubectl("get", "events", "--namespace=default", "--field-selector=reason=DriftReverted")
     assert f"Deployment {NAME}-services/product" in events
-    assert listed(shop) > 0
+    # NGINX asks for the addresses of the new pods within 5 s.
+    eventually(lambda: listed(shop), lambda count: count > 0, LONG)
 
 
 def test_the_shop_lists_products_again_after_the_primarys_node_is_gone(

@@ -200,6 +200,11 @@ def _status() -> Schema:
                 "additionalProperties": text,
                 "description": "Once-only Jobs that have succeeded, and for which version of their work.",
             },
+            "firstReadyTime": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When this Storefront was Ready for the first time.",
+            },
             "conditions": {
                 "type": "array",
                 "items": condition,

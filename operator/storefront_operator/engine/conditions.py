@@ -17,8 +17,6 @@ Condition = dict[str, Any]
 Status = dict[str, Any]
 
 _MAX_MESSAGE = 1024
-_AFTER_FIRST_START = frozenset({"Ready", "Updating", "Degraded"})
-"""Phases of a Storefront that has been Ready once."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def build_status(
     Ready through changes and losses as long as it does its job.
     """
     was_ready = {c["type"] for c in previous.get("conditions") or () if c["status"] == "True"}
-    begun = previous.get("phase") in _AFTER_FIRST_START
+    begun = "firstReadyTime" in previous
     healths = {
         name: (kind, _in_context(health, was_ready=kind in was_ready, begun=begun))
         for name, (kind, health) in healths.items()
@@ -62,9 +60,9 @@ def build_status(
         _condition(kind, "True" if health.ready else "False", health.reason, health.message)
         for kind, health in healths.values()
     ]
-    return {
+    status = {
         "observedGeneration": generation,
-        "phase": verdict.phase if verdict else _phase(previous, [health for _, health in healths.values()]),
+        "phase": verdict.phase if verdict else _phase(begun, [health for _, health in healths.values()]),
         "endpoints": dict(endpoints),
         "components": {
             name: {key: value for key, value in health.facts.items() if value is not None}
@@ -74,6 +72,11 @@ def build_status(
         "completedJobs": dict(completed_jobs),
         "conditions": _dated(previous.get("conditions") or [], conditions, generation, now),
     }
+    if begun:
+        status["firstReadyTime"] = previous["firstReadyTime"]
+    elif conditions[0]["status"] == "True":
+        status["firstReadyTime"] = _stamp(now)
+    return status
 
 
 def first_status(generation: int, now: datetime.datetime) -> Status:
@@ -173,12 +176,12 @@ def _told(concerned: Sequence[tuple[str, Health]], otherwise: str) -> tuple[Reas
     return health.reason, f"{name}: {health.message}{also}"
 
 
-def _phase(previous: Mapping[str, Any], healths: Sequence[Health]) -> str:
+def _phase(begun: bool, healths: Sequence[Health]) -> str:
     if all(health.ready and not health.progressing for health in healths):
         return "Ready"
     if all(health.ready for health in healths):
         return "Updating"
-    return "Provisioning" if previous.get("phase") in (None, "Provisioning", "Deleting") else "Degraded"
+    return "Degraded" if begun else "Provisioning"
 
 
 def _condition(kind: str, status: str, reason: Reason, message: str) -> Condition:
@@ -192,7 +195,7 @@ def _dated(
     now: datetime.datetime,
 ) -> list[Condition]:
     before = {condition["type"]: condition for condition in previous}
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = _stamp(now)
     dated = []
     for condition in conditions:
         old = before.get(condition["type"])
@@ -200,3 +203,7 @@ def _dated(
         since = old["lastTransitionTime"] if old is not None and unchanged else stamp
         dated.append({**condition, "observedGeneration": generation, "lastTransitionTime": since})
     return dated
+
+
+def _stamp(now: datetime.datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -71,12 +71,35 @@ async def _create(client: Client, view: View, storefront: Storefront, wanted: Ge
     try:
         live = await client.create(secret_resource, manifest, FIELD_MANAGER)
     except ApiError as error:
-        if error.status != 409:
+        if error.reason != "AlreadyExists":
             raise
-        # It is there, unseen: the view is old, or it was restored without its labels. Its content stays.
-        bare = {key: value for key, value in manifest.items() if key not in ("data", "type")}
-        live = await client.apply(secret_resource, bare, FIELD_MANAGER)
+        # It is there, unseen: the view is old, or it was restored without its marks.
+        existing = await client.get(secret_resource, wanted.namespace, wanted.name)
+        if existing is None:
+            raise
+        live = await _adopt(client, manifest, existing)
     view.learn({**live, "kind": "Secret"})
+
+
+async def _adopt(client: Client, manifest: Manifest, existing: Manifest) -> Manifest:
+    """Put the marks of a generated Secret on one that exists; its content stays.
+
+    A patch, which cannot create, of exactly that object. A certificate without the mark of its hosts gets an empty
+    one, so that it is made anew: nobody knows what it is for.
+    """
+    wanted, found = manifest["metadata"], existing["metadata"]
+    labels, annotations = found.get("labels", {}), found.get("annotations", {})
+    if wanted["labels"].items() <= labels.items() and INPUTS_HASH in annotations:
+        return existing
+    unmarked = "" if manifest["type"] == "kubernetes.io/tls" else wanted["annotations"][INPUTS_HASH]
+    patch = {
+        "metadata": {
+            "uid": found["uid"],
+            "labels": wanted["labels"],
+            "annotations": {INPUTS_HASH: annotations.get(INPUTS_HASH, unmarked)},
+        }
+    }
+    return await client.patch(resource_of("Secret"), found["namespace"], found["name"], patch)
 
 
 def placeholders(storefront: Storefront) -> Observed:

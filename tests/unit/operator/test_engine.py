@@ -318,6 +318,21 @@ class TestConditions:
     def test_what_was_complete_and_has_no_pod_left_is_unavailable(self) -> None:
         assert condition(status(status(A=FINE), A=STARTING), "Ready") == ("False", "Unavailable")
 
+    def test_a_passing_error_at_a_first_start_leaves_it_a_first_start(self) -> None:
+        retried = Verdict(Reason.APPLY_FAILED, "409", "Updating", ready="False")
+
+        assert condition(status(status(None, retried, A=STARTING), A=STARTING), "Ready") == (
+            "False",
+            "Provisioning",
+        )
+
+    def test_the_time_of_the_first_ready_is_kept(self) -> None:
+        first = status(A=FINE)
+
+        assert first["firstReadyTime"] == "2026-01-02T03:04:05Z"
+        assert status(status(first, A=BROKEN), A=FINE)["firstReadyTime"] == "2026-01-02T03:04:05Z"
+        assert "firstReadyTime" not in status(A=BROKEN)
+
     def test_lost_components_are_degraded_not_provisioning(self) -> None:
         assert status(status(A=FINE), A=BROKEN)["phase"] == "Degraded"
         assert status(A=BROKEN)["phase"] == "Provisioning"
