@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,6 +100,7 @@ class Stage:
         self.credentials = Credentials(control_plane.kubeconfig, folder)
         self.api = Api(self.credentials)
         self._launchers: dict[str, Launcher] = {}
+        self._one_at_a_time = threading.Lock()
 
     def close(self) -> None:
         """End what was started."""
@@ -113,8 +115,9 @@ class Stage:
         folder = Path(tempfile.mkdtemp(prefix=f"arena-{group}-", dir=self._folder))
         proxy = Proxy(self.credentials, group)
         proxy.start()
-        if sabotage not in self._launchers:
-            self._launchers[sabotage] = Launcher(sabotage)
+        with self._one_at_a_time:
+            if sabotage not in self._launchers:
+                self._launchers[sabotage] = Launcher(sabotage)
         operator = OperatorProcess(
             self._launchers[sabotage], proxy.kubeconfig(folder / "kubeconfig"), folder / "operator.log"
         )

@@ -48,10 +48,14 @@ class Shop:
         """The Storefront as it is now."""
         return self._api.get("Storefront", "", self.name)
 
+    def conditions(self) -> list[Json]:
+        """All its conditions."""
+        found: list[Json] = ((self.resource() or {}).get("status") or {}).get("conditions") or []
+        return found
+
     def condition(self, kind: str) -> Json:
         """One of its conditions; empty when there is none."""
-        status = (self.resource() or {}).get("status") or {}
-        return next((c for c in status.get("conditions") or () if c["type"] == kind), {})
+        return next((c for c in self.conditions() if c["type"] == kind), {})
 
     def capture(self) -> State:
         """All its objects, untouched."""

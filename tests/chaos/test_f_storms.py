@@ -172,10 +172,10 @@ def backoff_and_neighbours(arena: Arena, row: Row) -> None:
             assert attempts >= 3, f"only {attempts} attempts in {FAILING_SECONDS} s"
         with row.case("the failure is told"):
             eventually(
-                lambda: "Deployment" in failing.condition("Ready").get("message", ""),
-                "Ready says what fails",
+                lambda: any("said by the fault suite" in c["message"] for c in failing.conditions()),
+                "a condition says what fails",
                 failing.patience,
-                lambda: failing.condition("Ready"),
+                failing.conditions,
             )
     with row.case("recovery"):
         failing.settle(with_jobs=True)
