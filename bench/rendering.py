@@ -16,9 +16,9 @@ from storefront_dev.binaries import binaries
 from storefront_dev.folders import REPOSITORY
 from storefront_dev.progress import Progress
 from storefront_operator.api import Storefront, parse_storefront
-from storefront_operator.components import render_storefront, rendering_inputs
+from storefront_operator.components import COMPONENTS, context_of, render_component, rendering_inputs
 from storefront_operator.engine.credentials import placeholders
-from storefront_operator.engine.plan import make_plan
+from storefront_operator.engine.plan import Wanted, make_plan
 from storefront_operator.objects import Observed
 
 from bench.one_storefront import write_chart
@@ -77,11 +77,17 @@ def _run(subjects: Subjects) -> tuple[dict[str, float], int]:
         begin = time.perf_counter()
         parsed: Storefront = parse_storefront(resource)
         parse_end = time.perf_counter()
-        rendering_inputs(parsed, observed)
+        contexts = [(component, context_of(component, parsed, observed)) for component in COMPONENTS]
+        for _, context in contexts:
+            rendering_inputs(parsed, context)
         inputs_end = time.perf_counter()
-        manifests = render_storefront(parsed, observed)
+        manifests = [
+            manifest
+            for component, context in contexts
+            for manifest in render_component(component, parsed, context)
+        ]
         render_end = time.perf_counter()
-        plan = make_plan(manifests, observed, {})
+        plan = make_plan(map(Wanted.of, manifests), observed, {})
         end = time.perf_counter()
         parsing += parse_end - begin
         inputs += inputs_end - parse_end

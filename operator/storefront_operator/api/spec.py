@@ -245,12 +245,12 @@ class PullSecret(Model):
 class Images(Model):
     """Where the images come from."""
 
-    registry: Annotated[str, StringConstraints(min_length=1, max_length=253)] | None = Field(
+    registry: Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=253)] | None = Field(
         None,
         description="Registry and path, such as registry.example.com/shop. "
         "Default: that of the operator's image.",
     )
-    tag: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+    tag: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")] | None = Field(
         None, description="Tag of all images. Default: the operator's version."
     )
     pull_policy: PullPolicy | None = Field(None, description="Default: IfNotPresent.")
@@ -259,7 +259,7 @@ class Images(Model):
         description="Pull secrets of all pods.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
-    overrides: dict[str, str] | None = Field(
+    overrides: dict[str, Annotated[str, StringConstraints(pattern=r"^\S+$")]] | None = Field(
         None,
         description="Full image reference per image, such as postgres: registry.example.com/pg:15.1. "
         "Keys: nginx, postgres, product, web-customer.",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
+import orjson
 
 from storefront_operator.client.errors import ApiError, ApiUnavailableError
 from storefront_operator.client.resources import Resource
@@ -14,7 +14,8 @@ from storefront_operator.client.resources import Resource
 Json = dict[str, Any]
 
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
-_PAGE_SIZE = 500
+_PAGE_SIZE = 200
+"""Objects in a page of a list: a page is in memory whole, several times over while it is parsed."""
 
 
 class Client:
@@ -148,7 +149,7 @@ class Client:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
     ) -> Json:
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        data = None if body is None else orjson.dumps(body)
         headers = {} if body is None else {"Content-Type": content_type}
         try:
             async with self.session.request(
@@ -164,12 +165,12 @@ class Client:
                     raise _error(response, payload)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiUnavailableError(f"{method} {path}: {error or type(error).__name__}") from error
-        result: Json = json.loads(payload)
+        result: Json = orjson.loads(payload)
         return result
 
 
 def _event(line: bytes | bytearray) -> Json:
-    event: Json = json.loads(line)
+    event: Json = orjson.loads(line)
     if event["type"] == "ERROR":
         status = event["object"]
         raise ApiError(int(status.get("code", 500)), status)
@@ -178,7 +179,7 @@ def _event(line: bytes | bytearray) -> Json:
 
 def _error(response: aiohttp.ClientResponse, payload: bytes) -> ApiError:
     try:
-        body = json.loads(payload)
+        body = orjson.loads(payload)
     except ValueError:
         body = {"message": payload.decode(errors="replace")[:500]}
     if not isinstance(body, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
 import base64
 import json
 import os
@@ -21,6 +22,10 @@ from storefront_operator.client.client import Client
 from storefront_operator.client.errors import LoginError
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+# asyncio gives each TLS connection a read buffer of 256 KiB at once; an install opens dozens of connections, and
+# what they take from the system is not given back. Four TLS records do.
+asyncio.sslproto.SSLProtocol.max_size = 64 * 1024
+
 _TOKEN_LIFETIME = 60.0  # seconds; the kubelet replaces the file about hourly
 
 

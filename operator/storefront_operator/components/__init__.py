@@ -1,6 +1,7 @@
 """The parts of the platform. To add one, add a module here, a folder in templates/, and a line below."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from storefront_operator.api import Storefront
 from storefront_operator.components.base import Component, GeneratedSecret, Health, OnceJob, Reason
@@ -22,6 +23,7 @@ __all__ = [
     "Health",
     "OnceJob",
     "Reason",
+    "context_of",
     "render_component",
     "render_storefront",
     "rendering_inputs",
@@ -33,31 +35,35 @@ COMPONENTS: Sequence[Component] = (NAMESPACES, Postgres(), Product(), CustomerWe
 """In the order in which people read about them in the status."""
 
 
-def rendering_inputs(storefront: Storefront, observed: Observed) -> str:
-    """Fingerprint of everything that `render_storefront` depends on: equal inputs, equal objects."""
-    contexts = [
-        [common_context(storefront, component.name), dict(component.context(storefront, observed))]
-        for component in COMPONENTS
-    ]
-    return fingerprint([storefront.uid, contexts])
+def context_of(component: Component, storefront: Storefront, observed: Observed) -> dict[str, Any]:
+    """Everything that the templates of a component may use."""
+    return {**common_context(storefront, component.name), **component.context(storefront, observed)}
 
 
-def render_component(component: Component, storefront: Storefront, observed: Observed) -> list[Manifest]:
-    """The objects of one component, labelled and owned."""
-    context = {
-        **common_context(storefront, component.name),
-        **component.context(storefront, observed),
-    }
-    return finish(storefront, component.name, render_folder(component.name, context))
+def rendering_inputs(storefront: Storefront, context: Mapping[str, Any]) -> str:
+    """Fingerprint of everything that `render_component` depends on: equal inputs, equal objects."""
+    return fingerprint([storefront.uid, context])
+
+
+def render_component(
+    component: Component, storefront: Storefront, context: Mapping[str, Any]
+) -> list[Manifest]:
+    """The objects of one component, labelled and owned. Pure: they depend on the arguments alone.
+
+    Pods read ConfigMaps and Secrets of their own component only, so a component can be rendered by itself.
+    """
+    manifests = finish(storefront, component.name, render_folder(component.name, context))
+    add_config_hashes(manifests)
+    return manifests
 
 
 def render_storefront(storefront: Storefront, observed: Observed) -> list[Manifest]:
-    """Every object a Storefront wants, given what is observed of the cluster. Pure.
+    """Every object a Storefront wants, given what is observed of the cluster.
 
     The generated Secrets must be in `observed`; they are not part of the result.
     """
-    manifests = [
-        manifest for component in COMPONENTS for manifest in render_component(component, storefront, observed)
+    return [
+        manifest
+        for component in COMPONENTS
+        for manifest in render_component(component, storefront, context_of(component, storefront, observed))
     ]
-    add_config_hashes(manifests)
-    return manifests

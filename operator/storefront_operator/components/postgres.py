@@ -10,6 +10,7 @@ from storefront_operator.components.base import GeneratedSecret, Health, OnceJob
 from storefront_operator.components.common import image_reference, merged_env
 from storefront_operator.components.workloads import job_health, workload_health, worst
 from storefront_operator.objects import Child, Observed, fingerprint
+from storefront_operator.objects.labels import NAME, ROLE
 
 DATABASES = ("product",)
 """Services with a database of their own; role and database carry the service's name."""
@@ -104,12 +105,8 @@ def data_identity(storefront: Storefront, observed: Observed) -> str:
 
 
 def _members(observed: Observed, namespace: str) -> list[Child]:
-    return [
-        pod
-        for pod in observed.of_kind("Pod", namespace)
-        if pod.labels.get("app.kubernetes.io/name") == "postgres"
-    ]
+    return [pod for pod in observed.of_kind("Pod", namespace) if pod.labels.get(NAME) == "postgres"]
 
 
 def _is_live_primary(pod: Child) -> bool:
-    return pod.labels.get("role") == "primary" and bool(pod.facts.get("ready")) and not pod.deleting
+    return pod.labels.get(ROLE) == "primary" and bool(pod.facts.get("ready")) and not pod.deleting

@@ -8,6 +8,7 @@ from storefront_operator.api import Storefront
 from storefront_operator.components.base import Health, OnceJob, Reason
 from storefront_operator.components.pods import first_problem
 from storefront_operator.objects import Child, Observed
+from storefront_operator.objects.labels import NAME
 
 
 def workload_health(observed: Observed, kind: str, namespace: str, name: str) -> Health:
@@ -22,9 +23,7 @@ def workload_health(observed: Observed, kind: str, namespace: str, name: str) ->
     facts = child.facts
     desired, ready = facts["replicas"], facts["ready"]
     numbers = {"ready": ready, "desired": desired, "version": _version(facts["image"])}
-    pods = [
-        pod for pod in observed.of_kind("Pod", namespace) if pod.labels.get("app.kubernetes.io/name") == name
-    ]
+    pods = [pod for pod in observed.of_kind("Pod", namespace) if pod.labels.get(NAME) == name]
     problem = first_problem(pods)
     if problem and ready < desired:
         return Health(ready > 0, Reason.POD_FAILING, problem, progressing=True, facts=numbers)

@@ -11,7 +11,7 @@ from storefront_operator.client.resources import NAMESPACES
 from storefront_operator.engine import metrics
 from storefront_operator.engine.plan import Plan, Write
 from storefront_operator.engine.view import View
-from storefront_operator.objects import Child, ChildKey, owned_fields
+from storefront_operator.objects import Child, ChildKey, Manifest, owned_fields
 from storefront_operator.objects.labels import FIELD_MANAGER, STOREFRONT
 
 _CONCURRENCY = 64
@@ -105,8 +105,9 @@ class Applier:
         async with self._slots:
             try:
                 if resource is NAMESPACES:
-                    await self._refuse_foreign_namespace(storefront, write)
-                live = await self._client.apply(resource, write.manifest, FIELD_MANAGER)
+                    live = await self._write_namespace(storefront, write)
+                else:
+                    live = await self._client.apply(resource, write.manifest, FIELD_MANAGER)
             except ApiError as error:
                 metrics.WRITES.labels(kind=write.key.kind, outcome="error").inc()
                 if write.key.kind == "Job" and error.status == 422:
@@ -120,11 +121,22 @@ class Applier:
         metrics.WRITES.labels(kind=write.key.kind, outcome=write.why.value).inc()
         return None
 
-    async def _refuse_foreign_namespace(self, storefront: str, write: Write) -> None:
-        """Server-side apply would silently adopt a namespace that somebody else has made."""
-        live = await self._client.get(NAMESPACES, "", write.key.name)
-        if live is None:
-            return
+    async def _write_namespace(self, storefront: str, write: Write) -> Manifest:
+        """Apply a namespace that is this Storefront's or does not exist.
+
+        A bare apply would silently adopt one that somebody else has made. So what is in the cache is applied to that
+        very object, and what is not is looked up first.
+        """
+        manifest = write.manifest
+        known = self._view.observe(storefront).children.get(write.key)
+        if known is not None:
+            manifest = {**manifest, "metadata": {**manifest["metadata"], "uid": known.uid}}
+        elif live := await self._client.get(NAMESPACES, "", write.key.name):
+            self._refuse_foreign(storefront, write, live)
+        return await self._client.apply(NAMESPACES, manifest, FIELD_MANAGER)
+
+    @staticmethod
+    def _refuse_foreign(storefront: str, write: Write, live: Manifest) -> None:
         owner = live["metadata"].get("labels", {}).get(STOREFRONT)
         stripped = owner is None and bool(owned_fields(live))  # ours, but somebody took the label off
         if owner != storefront and not stripped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import random
 import time
 from collections.abc import Mapping
@@ -58,6 +59,9 @@ class Engine:
             group.create_task(self.view.run())
             group.create_task(self._events.run())
             await self.view.synced()
+            # What is known now is known for long: the garbage collector need not go through it again and again.
+            gc.collect()
+            gc.freeze()
             log.info("caches are filled")
             for _ in range(_WORKERS):
                 group.create_task(self._work())
@@ -71,6 +75,7 @@ class Engine:
                 return
             if before["metadata"]["uid"] != resource["metadata"]["uid"]:
                 self._reconciler.forget(name)
+        self._reconciler.saw(resource)
         self._resources[name] = resource
         if before is None or _what_matters(before) != _what_matters(resource):
             self._queue.add(name)

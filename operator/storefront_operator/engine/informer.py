@@ -28,10 +28,18 @@ class Informer:
     """A cache of one kind, selected by label, over all namespaces.
 
     A lost watch is resumed at the last version; when the server has forgotten that version (410) the kind is
-    listed again and the list *replaces* the cache, so that deletions in the gap are seen.
+    listed again and the list *replaces* the cache, so that deletions in the gap are seen. `listing` bounds the
+    lists at a time: pages are large, and the API server has others to serve.
     """
 
-    def __init__(self, client: Client, resource: Resource, selector: str, on_change: OnChange) -> None:
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        selector: str,
+        on_change: OnChange,
+        listing: asyncio.Semaphore,
+    ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
         self.last_event = time.monotonic()
@@ -39,6 +47,7 @@ class Informer:
         self._client = client
         self._selector = selector
         self._on_change = on_change
+        self._listing = listing
         self._children: dict[ChildKey, Child] = {}
         self._by_storefront: dict[str, dict[ChildKey, Child]] = defaultdict(dict)
 
@@ -53,7 +62,8 @@ class Informer:
             self.last_activity = time.monotonic()
             try:
                 if not version:
-                    version = await self._list()
+                    async with self._listing:
+                        version = await self._list()
                 version = await self._watch(version)
                 failures = 0
             except (ApiError, ApiUnavailableError) as error:

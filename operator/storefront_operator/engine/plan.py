@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,12 +23,25 @@ _WAVES: Sequence[frozenset[str]] = (
     frozenset({"Namespace"}),
     frozenset({"ServiceAccount", "Role", "Secret", "ConfigMap", "Service", "PodDisruptionBudget"}),
     # The API server looks a binding's Role up, to see whether the operator may grant it: so it comes after.
-    frozenset({"RoleBinding", "StatefulSet"}),
-    frozenset({"Job", "Deployment"}),
+    frozenset({"RoleBinding", "StatefulSet", "Job", "Deployment"}),
 )
 """Kinds in the order in which they are written. A wave orders writes; it does not wait for health."""
 
 _NEVER_PRUNED = frozenset({"Namespace", "Pod", "PersistentVolumeClaim"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One object that is desired, and its fingerprint."""
+
+    key: ChildKey
+    manifest: Manifest
+    desired_hash: str
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Wanted:
+        """A rendered object with its fingerprint."""
+        return cls(key_of(manifest), manifest, desired_fingerprint(manifest))
 
 
 @dataclass(frozen=True)
@@ -47,8 +60,6 @@ class Plan:
 
     waves: Sequence[Sequence[Write]]
     prune: Sequence[Child]
-    desired: Mapping[ChildKey, str]
-    """Fingerprints of everything that is wanted, written or not."""
     blocked_namespaces: frozenset[str] = frozenset()
     """Namespaces that are being deleted: what belongs in them waits until they are gone and made anew."""
 
@@ -59,34 +70,34 @@ class Plan:
 
 
 def make_plan(
-    desired: Iterable[Manifest],
+    desired: Iterable[Wanted],
     observed: Observed,
     applied: Mapping[ChildKey, tuple[str, str]],
+    steady: Container[ChildKey] = (),
 ) -> Plan:
-    """Compare desired objects with live ones.
+    """Compare desired objects with live ones; `steady` are further ones that are known to be as desired.
 
     `applied` remembers, per key, the (desired hash, owned hash) after the own last write: a live object whose
     owned fields still hash to that value is untouched, even where the API server has normalised a value.
     """
     waves: list[list[Write]] = [[] for _ in _WAVES]
-    wanted: dict[ChildKey, str] = {}
+    keys: set[ChildKey] = set()
     blocked = frozenset(child.key.name for child in observed.of_kind("Namespace") if child.deleting)
-    for manifest in desired:
-        key = key_of(manifest)
-        desired_hash = wanted[key] = desired_fingerprint(manifest)
+    for wanted in desired:
+        key = wanted.key
+        keys.add(key)
         if key.namespace in blocked:
             continue
-        why = _why(key.kind, desired_hash, observed.children.get(key), applied.get(key))
+        why = _why(key.kind, wanted.desired_hash, observed.children.get(key), applied.get(key))
         if why is not None:
-            waves[_wave_of(key.kind)].append(
-                Write(key, _annotated(manifest, desired_hash), desired_hash, why)
-            )
+            manifest = _annotated(wanted.manifest, wanted.desired_hash)
+            waves[_wave_of(key.kind)].append(Write(key, manifest, wanted.desired_hash, why))
     prune = [
         child
         for key, child in observed.children.items()
-        if key not in wanted and not child.deleting and _is_prunable(child)
+        if key not in keys and key not in steady and not child.deleting and _is_prunable(child)
     ]
-    return Plan(waves, prune, wanted, blocked)
+    return Plan(waves, prune, blocked)
 
 
 def is_steady(
@@ -94,13 +105,10 @@ def is_steady(
     observed: Observed,
     applied: Mapping[ChildKey, tuple[str, str]],
 ) -> bool:
-    """Whether a plan for these desired hashes would be empty; costs no rendering."""
+    """Whether nothing would be written for these desired hashes; costs no rendering."""
     return all(
         _why(key.kind, desired_hash, observed.children.get(key), applied.get(key)) is None
         for key, desired_hash in desired.items()
-    ) and not any(
-        key not in desired and not child.deleting and _is_prunable(child)
-        for key, child in observed.children.items()
     )
 
 

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from sys import intern
 from typing import Any
+from weakref import WeakValueDictionary
 
 from storefront_operator.objects import Child, ChildKey, Manifest
 from storefront_operator.objects.fingerprint import owned_fingerprint
-from storefront_operator.objects.labels import DESIRED_HASH, GENERATED, INPUTS_HASH
+from storefront_operator.objects.labels import (
+    COMPONENT,
+    DESIRED_HASH,
+    GENERATED,
+    INPUTS_HASH,
+    NAME,
+    ROLE,
+    STOREFRONT,
+)
 
 Facts = dict[str, Any]
+
+_LABELS = (STOREFRONT, COMPONENT, NAME, ROLE, GENERATED)
+"""Labels that are kept."""
+
+
+class _Labels(dict[str, str]):
+    """Labels that equal children share; most of a component's children do."""
+
+    __slots__ = ("__weakref__",)
+
+
+_shared: WeakValueDictionary[tuple[str | None, ...], _Labels] = WeakValueDictionary()
 
 
 def project(kind: str, live: Manifest) -> Child:
@@ -18,15 +40,24 @@ def project(kind: str, live: Manifest) -> Child:
     annotations = metadata.get("annotations", {})
     facts = _FACTS[kind](live) if kind in _FACTS else {}
     return Child(
-        key=ChildKey(kind, metadata.get("namespace", ""), metadata["name"]),
+        key=ChildKey(kind, intern(metadata.get("namespace", "")), metadata["name"]),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        labels=metadata.get("labels", {}),
-        desired_hash=annotations.get(DESIRED_HASH, ""),
-        owned_hash=owned_fingerprint(live),
+        labels=_kept(metadata.get("labels", {})),
+        desired_hash=intern(annotations.get(DESIRED_HASH, "")),
+        owned_hash=intern(owned_fingerprint(live)),
         deleting="deletionTimestamp" in metadata,
         facts=facts,
     )
+
+
+def _kept(labels: Mapping[str, str]) -> Mapping[str, str]:
+    values = tuple(labels.get(label) for label in _LABELS)
+    known = _shared.get(values)
+    if known is None:
+        found = {label: value for label, value in zip(_LABELS, values, strict=True) if value is not None}
+        known = _shared[values] = _Labels(found)
+    return known
 
 
 def _workload(live: Manifest) -> Facts:
@@ -38,7 +69,7 @@ def _workload(live: Manifest) -> Facts:
         "ready": status.get("readyReplicas", 0),
         "generation": live["metadata"]["generation"],
         "observedGeneration": status.get("observedGeneration", 0),
-        "image": spec["template"]["spec"]["containers"][0]["image"],
+        "image": intern(spec["template"]["spec"]["containers"][0]["image"]),
     }
 
 
@@ -57,15 +88,16 @@ def _pod(live: Manifest) -> Facts:
     scheduled = conditions.get("PodScheduled", {})
     unschedulable = scheduled.get("message", "") if scheduled.get("reason") == "Unschedulable" else ""
     return {
-        "phase": status.get("phase", ""),
+        "phase": intern(status.get("phase", "")),
         "reason": status.get("message") or status.get("reason", ""),
         "ready": conditions.get("Ready", {}).get("status") == "True",
         "unschedulable": unschedulable,
-        "node": live["spec"].get("nodeName", ""),
-        "containers": [
+        "node": intern(live["spec"].get("nodeName", "")),
+        "containers": tuple(
             _container(container)
             for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
-        ],
+            if "waiting" in container.get("state", {})
+        ),
     }
 
 

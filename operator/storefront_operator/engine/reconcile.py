@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -17,8 +17,8 @@ from storefront_operator.components import (
     COMPONENTS,
     NAMESPACES,
     Reason,
+    context_of,
     render_component,
-    render_storefront,
     rendering_inputs,
 )
 from storefront_operator.engine import conditions, metrics
@@ -27,7 +27,7 @@ from storefront_operator.engine.conditions import Status, Verdict
 from storefront_operator.engine.credentials import ensure_credentials, lacks_credentials
 from storefront_operator.engine.events import EventPoster
 from storefront_operator.engine.merge_patch import merge_patch
-from storefront_operator.engine.plan import Why, is_steady, make_plan
+from storefront_operator.engine.plan import Plan, Wanted, Why, is_steady, make_plan
 from storefront_operator.engine.view import View
 from storefront_operator.objects import ChildKey, Observed
 
@@ -45,6 +45,14 @@ class PassFailedError(Exception):
         super().__init__(message)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """What a component was rendered from, and the fingerprints of its objects."""
+
+    inputs: str
+    desired: Mapping[ChildKey, str]
+
+
 class Reconciler:
     """Runs passes. It keeps nothing that a restart could lose but the memory of its own last writes."""
 
@@ -53,8 +61,8 @@ class Reconciler:
         self._events = events
         self._view = view
         self._applier = applier
-        self._desired: dict[str, tuple[str, Mapping[ChildKey, str]]] = {}
-        """Per Storefront: what its objects were rendered from last, and their fingerprints."""
+        self._rendered: dict[str, dict[str, _Rendered]] = {}
+        """Per Storefront and component: what its objects were last."""
         self._statuses: dict[str, tuple[str, Status]] = {}
 
     async def reconcile(self, resource: Mapping[str, Any]) -> bool:
@@ -101,6 +109,11 @@ class Reconciler:
         uid, written = self._statuses.get(metadata["name"], ("", {}))
         return written if uid == metadata["uid"] else (resource.get("status") or {})
 
+    def saw(self, resource: Mapping[str, Any]) -> None:
+        """The watch has brought a state of a Storefront: what was written need not be remembered beyond that."""
+        if self.status_of(resource) == resource.get("status"):
+            self._statuses.pop(resource["metadata"]["name"], None)
+
     async def write_status(self, resource: Mapping[str, Any], status: Status) -> None:
         """Write a status when it differs from the last one; tell about a change of Ready."""
         metadata = resource["metadata"]
@@ -123,14 +136,17 @@ class Reconciler:
     def forget(self, name: str) -> None:
         """Drop what is remembered of a Storefront that is gone."""
         self._statuses.pop(name, None)
-        self._desired.pop(name, None)
+        self._rendered.pop(name, None)
         self._applier.forget(name)
 
     async def _converge(self, storefront: Storefront) -> Outcome:
         observed = self._view.observe(storefront.name)
         applied = self._applier.applied.get(storefront.name, {})
         if lacks_credentials(storefront, observed):
-            namespaces = make_plan(render_component(NAMESPACES, storefront, observed), observed, applied)
+            context = context_of(NAMESPACES, storefront, observed)
+            namespaces = make_plan(
+                map(Wanted.of, render_component(NAMESPACES, storefront, context)), observed, applied
+            )
             outcome = await self._applier.execute(storefront.name, replace(namespaces, prune=()))
             observed = self._view.observe(storefront.name)
             if outcome.failures:
@@ -139,13 +155,26 @@ class Reconciler:
                 return replace(outcome, complete=False)
             observed = self._view.observe(storefront.name)
             applied = self._applier.applied.get(storefront.name, {})
-        inputs = rendering_inputs(storefront, observed)
-        known = self._desired.get(storefront.name)
-        if known and known[0] == inputs and is_steady(known[1], observed, applied):
-            return Outcome(complete=not any(child.deleting for child in observed.of_kind("Namespace")))
-        plan = make_plan(render_storefront(storefront, observed), observed, applied)
-        self._desired[storefront.name] = (inputs, plan.desired)
-        return await self._applier.execute(storefront.name, plan)
+        return await self._applier.execute(storefront.name, self._plan(storefront, observed, applied))
+
+    def _plan(
+        self, storefront: Storefront, observed: Observed, applied: Mapping[ChildKey, tuple[str, str]]
+    ) -> Plan:
+        """Render the components whose inputs have changed or whose objects differ, and compare."""
+        last = self._rendered.setdefault(storefront.name, {})
+        steady: set[ChildKey] = set()
+        desired: list[Wanted] = []
+        for component in COMPONENTS:
+            context = context_of(component, storefront, observed)
+            inputs = rendering_inputs(storefront, context)
+            known = last.get(component.name)
+            if known and known.inputs == inputs and is_steady(known.desired, observed, applied):
+                steady.update(known.desired)
+                continue
+            wanted = [Wanted.of(manifest) for manifest in render_component(component, storefront, context)]
+            last[component.name] = _Rendered(inputs, {each.key: each.desired_hash for each in wanted})
+            desired += wanted
+        return make_plan(desired, observed, applied, steady)
 
     async def _report(
         self, resource: Mapping[str, Any], storefront: Storefront, status: Status, outcome: Outcome

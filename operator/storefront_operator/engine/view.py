@@ -16,18 +16,22 @@ from storefront_operator.objects.labels import FIELD_MANAGER, MANAGED_BY, STOREF
 _STUCK = 300.0
 """Seconds; three times what a silent watch may last before it is reconnected."""
 
+_LISTS = 2
+"""Kinds that are listed at a time."""
+
 
 class View:
     """Caches of every child kind. `on_change(name)` is called when a child of that Storefront has changed."""
 
     def __init__(self, client: Client, on_change: Callable[[str], None]) -> None:
         self._notify = on_change
+        listing = asyncio.Semaphore(_LISTS)
         managed = f"{MANAGED_BY}={FIELD_MANAGER}"
         selectors = dict.fromkeys(CHILD_RESOURCES, managed)
         # Pods and claims are made by Kubernetes' controllers from our templates.
         selectors |= {PODS: STOREFRONT, CLAIMS: STOREFRONT}
         self.informers = {
-            resource.kind: Informer(client, resource, selector, self._changed)
+            resource.kind: Informer(client, resource, selector, self._changed, listing)
             for resource, selector in selectors.items()
         }
 

@@ -20,8 +20,13 @@ def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
 
     @kopf.on.event(*STOREFRONTS, registry=registry)
     async def changed(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
-        # kopf's body is a view that changes with later events; the engine gets the state of this one.
         if type == "DELETED":
-            engine.gone(dict(body))
+            engine.gone(_plain(body))
         else:
-            engine.seen(dict(body))
+            engine.seen(_plain(body))
+
+
+def _plain(body: kopf.Body) -> dict[str, Any]:
+    """The state of this event: kopf's body is a view that changes with later ones. `managedFields` are left out."""
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": metadata}

@@ -11,10 +11,10 @@ structured-merge-diff serialisation of FieldsV1 (`f:` field, `k:` list key, `v:`
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from json.encoder import encode_basestring_ascii as _encoded
 from typing import Any
+
+import orjson
 
 from storefront_operator.objects.labels import DESIRED_HASH, FIELD_MANAGER
 
@@ -27,7 +27,7 @@ def fingerprint(value: Any) -> str:
 
     The API server may return an associative list in another order than it was applied in.
     """
-    return hashlib.sha256(_canonical(value).encode()).hexdigest()[:16]
+    return hashlib.sha256(_canonical(value)).hexdigest()[:16]
 
 
 def desired_fingerprint(manifest: Mapping[str, Any]) -> str:
@@ -82,7 +82,7 @@ def _items(values: list[Any], name: str, sub: Mapping[str, Any]) -> list[Any]:
     if kind == "i":
         index = int(argument)
         return [_extract(values[index], sub)] if index < len(values) else []
-    wanted = json.loads(argument)
+    wanted = orjson.loads(argument)
     if kind == "v":
         return [wanted] if wanted in values else []
     for item in values:
@@ -92,18 +92,20 @@ def _items(values: list[Any], name: str, sub: Mapping[str, Any]) -> list[Any]:
     return []
 
 
-def _canonical(value: Any) -> str:
+def _canonical(value: Any) -> bytes:
     """JSON with sorted keys, no spaces, and lists of objects in the order of their texts."""
-    if isinstance(value, str):
-        return _encoded(value)
-    if isinstance(value, Mapping):
-        return "{" + ",".join([f"{_encoded(k)}:{_canonical(v)}" for k, v in sorted(value.items())]) + "}"
-    if isinstance(value, (list, tuple)):
-        items = [_canonical(item) for item in value]
-        if all(isinstance(item, Mapping) for item in value):
-            items.sort()
-        return "[" + ",".join(items) + "]"
-    return json.dumps(value)
+    return orjson.dumps(_ordered(value), option=orjson.OPT_SORT_KEYS)
+
+
+def _ordered(value: Any) -> Any:
+    """The value with every list of objects in the order of their texts."""
+    if isinstance(value, dict):
+        return {k: _ordered(v) if isinstance(v, (dict, list, tuple)) else v for k, v in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return value
+    if all(isinstance(item, dict) for item in value):
+        return orjson.Fragment(b"[" + b",".join(sorted(map(_canonical, value))) + b"]")
+    return [_ordered(item) for item in value]
 
 
 def _without_empty(value: Any) -> Any:

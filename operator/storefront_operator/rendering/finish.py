@@ -63,14 +63,14 @@ def add_config_hashes(manifests: Iterable[Manifest]) -> None:
         namespace = manifest["metadata"]["namespace"]
         read = {
             str(key): contents[key]
-            for key in sorted(_references(template["spec"], namespace))
+            for key in sorted(references(template["spec"], namespace))
             if key in contents
         }
         if read:
             template["metadata"].setdefault("annotations", {})[CONFIG_HASH] = fingerprint(read)
 
 
-def _references(pod: Mapping[str, Any], namespace: str) -> set[ChildKey]:
+def references(pod: Mapping[str, Any], namespace: str) -> set[ChildKey]:
     """ConfigMaps and Secrets that a pod mounts."""
     found = set()
     for volume in pod.get("volumes", ()):

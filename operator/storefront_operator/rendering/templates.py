@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
+import ryaml
 
 from storefront_operator.objects import Manifest
 
@@ -59,7 +59,7 @@ def render_folder(folder: str, context: Mapping[str, Any]) -> list[Manifest]:
     for file in _files(folder):
         try:
             text = _environment().get_template(file).render(context)
-            manifests += [doc for doc in yaml.load_all(text, Loader=yaml.CSafeLoader) if doc]
-        except (jinja2.TemplateError, yaml.YAMLError) as error:
+            manifests += [document for document in ryaml.loads_all(text) or () if document]
+        except (jinja2.TemplateError, ryaml.InvalidYamlError) as error:
             raise RenderError(f"templates/{file}: {error}") from error
     return manifests

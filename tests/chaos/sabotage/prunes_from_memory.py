@@ -14,8 +14,8 @@ def disable() -> None:
     """Prune only what this process has written."""
     make_plan = reconcile.make_plan
 
-    def forgetful(desired: Any, observed: Any, applied: Any) -> Any:
-        plan = make_plan(desired, observed, applied)
+    def forgetful(desired: Any, observed: Any, applied: Any, steady: Any = ()) -> Any:
+        plan = make_plan(desired, observed, applied, steady)
         return with_values(plan, prune=[child for child in plan.prune if child.key in applied])
 
     replace(reconcile, "make_plan", forgetful)

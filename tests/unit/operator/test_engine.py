@@ -17,7 +17,7 @@ from storefront_operator.engine.conditions import (
     ready_condition,
 )
 from storefront_operator.engine.merge_patch import merge_patch
-from storefront_operator.engine.plan import Plan, Why, make_plan
+from storefront_operator.engine.plan import Plan, Wanted, Why, make_plan
 from storefront_operator.engine.queue import Queue
 from storefront_operator.objects import Child, ChildKey, Observed
 from storefront_operator.objects.fingerprint import desired_fingerprint, owned_fingerprint
@@ -50,6 +50,12 @@ def child(name: str, desired_hash: str = "", owned_hash: str | None = None, **ch
 
 def observed(*children: Child) -> Observed:
     return Observed({each.key: each for each in children})
+
+
+def plan_of(
+    manifests: list[dict[str, Any]], live: Observed, applied: dict[ChildKey, tuple[str, str]]
+) -> Plan:
+    return make_plan(map(Wanted.of, manifests), live, applied)
 
 
 def why(plan: Plan) -> dict[str, Why]:
@@ -190,7 +196,7 @@ class TestPlan:
         role = {"kind": "Role", "metadata": {"name": "r", "namespace": "n"}}
         binding = {"kind": "RoleBinding", "metadata": {"name": "b", "namespace": "n"}}
 
-        plan = make_plan([binding, role, namespace], observed(), {})
+        plan = plan_of([binding, role, namespace], observed(), {})
 
         waves = [[write.key.kind for write in wave] for wave in plan.waves if wave]
         assert waves == [["Namespace"], ["Role"], ["RoleBinding"]]
@@ -200,30 +206,30 @@ class TestPlan:
         manifest = config_map(key="value")
         live = child("settings", desired_fingerprint(manifest))
 
-        assert make_plan([manifest], observed(live), {}).is_empty
+        assert plan_of([manifest], observed(live), {}).is_empty
 
     def test_a_changed_desire_is_an_update(self) -> None:
         live = child("settings", desired_fingerprint(config_map(key="old")))
 
-        assert why(make_plan([config_map(key="new")], observed(live), {})) == {"settings": Why.UPDATE}
+        assert why(plan_of([config_map(key="new")], observed(live), {})) == {"settings": Why.UPDATE}
 
     def test_a_touched_object_is_drift(self) -> None:
         manifest = config_map(key="value")
         live = child("settings", desired_fingerprint(manifest), "something else")
 
-        assert why(make_plan([manifest], observed(live), {})) == {"settings": Why.DRIFT}
+        assert why(plan_of([manifest], observed(live), {})) == {"settings": Why.DRIFT}
 
     def test_a_deleted_object_that_was_there_is_drift(self) -> None:
         applied = {ChildKey("ConfigMap", "shop-edge", "settings"): ("x", "y")}
 
-        assert why(make_plan([config_map()], observed(), applied)) == {"settings": Why.DRIFT}
+        assert why(plan_of([config_map()], observed(), applied)) == {"settings": Why.DRIFT}
 
     def test_a_removed_hash_annotation_is_drift(self) -> None:
         manifest = config_map()
         desired = desired_fingerprint(manifest)
         live = child("settings", "", "other")
 
-        plan = make_plan([manifest], observed(live), {live.key: (desired, desired)})
+        plan = plan_of([manifest], observed(live), {live.key: (desired, desired)})
 
         assert why(plan) == {"settings": Why.DRIFT}
 
@@ -232,12 +238,12 @@ class TestPlan:
         desired = desired_fingerprint(manifest)
         live = child("settings", desired, "as the server writes it")
 
-        plan = make_plan([manifest], observed(live), {live.key: (desired, "as the server writes it")})
+        plan = plan_of([manifest], observed(live), {live.key: (desired, "as the server writes it")})
 
         assert plan.is_empty
 
     def test_what_is_no_longer_wanted_is_pruned(self) -> None:
-        assert pruned(make_plan([], observed(child("old", "h")), {})) == {"old"}
+        assert pruned(plan_of([], observed(child("old", "h")), {})) == {"old"}
 
     @pytest.mark.parametrize(
         "kept",
@@ -252,7 +258,7 @@ class TestPlan:
         ids=lambda each: each.key.name,
     )
     def test_some_things_are_never_pruned(self, kept: Child) -> None:
-        assert pruned(make_plan([], observed(kept), {})) == set()
+        assert pruned(plan_of([], observed(kept), {})) == set()
 
     def test_nothing_is_written_into_a_namespace_that_is_going(self) -> None:
         namespace = child("shop-edge", "h", kind="Namespace", deleting=True)
@@ -263,7 +269,7 @@ class TestPlan:
             }
         )
 
-        plan = make_plan([config_map()], observed(namespace), {})
+        plan = plan_of([config_map()], observed(namespace), {})
 
         assert why(plan) == {}
         assert plan.blocked_namespaces == {"shop-edge"}

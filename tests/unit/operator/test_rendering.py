@@ -16,6 +16,8 @@ from storefront_operator.cli import main
 from storefront_operator.components import render_storefront
 from storefront_operator.engine.credentials import placeholders
 from storefront_operator.objects import Child, ChildKey, Manifest, Observed, key_of
+from storefront_operator.objects.labels import COMPONENT
+from storefront_operator.rendering.finish import references
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -253,3 +255,34 @@ def test_render_prints_loadable_yaml(capsys: pytest.CaptureFixture[str]) -> None
 
     documents = [d for d in yaml.safe_load_all(capsys.readouterr().out) if d]
     assert {"Namespace", "Deployment", "StatefulSet", "Service"} <= {d["kind"] for d in documents}
+
+
+@pytest.mark.parametrize("example", ["quickstart", "production"])
+def test_the_templates_mean_the_same_to_the_reference_parser(
+    example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = yaml.safe_load((ROOT / f"examples/{example}.yaml").read_text())
+    resource["metadata"] |= {"uid": "u-1", "generation": 1}
+    storefront = parse_storefront(resource)
+    fast = rendered(storefront)
+
+    monkeypatch.setattr("ryaml.loads_all", lambda text: list(yaml.safe_load_all(text)))
+
+    assert rendered(storefront) == fast
+
+
+def test_pods_read_configuration_of_their_own_component_only() -> None:
+    """Components are rendered one by one, and a pod's hash of its configuration must be whole nevertheless."""
+    manifests = rendered(shop())
+    component_of = {key: manifest["metadata"]["labels"][COMPONENT] for key, manifest in manifests.items()}
+    read = [
+        (key, source)
+        for key, pod in pods(manifests).items()
+        for source in references(pod, manifests[key]["metadata"]["namespace"])
+        if str(source) in manifests
+    ]
+
+    assert read
+    assert [
+        (key, str(source)) for key, source in read if component_of[key] != component_of[str(source)]
+    ] == []
