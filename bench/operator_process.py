@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from storefront_dev import processes
 
+from bench.environment import storefront_command
 from bench.waiting import until
 
 _PATIENCE = 300.0  # seconds; how long a big fleet may take to come to rest
@@ -54,7 +54,7 @@ class OperatorProcess:
         """Start it; returns the monotonic time at which it was started."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
-        command = [str(Path(sys.executable).with_name("storefront")), "operator"]
+        command = [*storefront_command(), "operator"]
         command += ["--kubeconfig", str(self._kubeconfig), "--ops-port", str(self._port)]
         started = time.monotonic()
         with self._log.open("ab") as log:
