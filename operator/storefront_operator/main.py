@@ -136,7 +136,7 @@ async def _serve_ops(engine: Engine, port: int) -> web.AppRunner:
         return web.Response(text="ok\n")
 
     async def metrics(_: web.Request) -> web.Response:
-        engine.view.export_ages()
+        engine.export_metrics()
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()

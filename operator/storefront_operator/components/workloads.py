@@ -27,6 +27,9 @@ def workload_health(observed: Observed, kind: str, namespace: str, name: str) ->
     problem = first_problem(pods)
     if problem and ready < desired:
         return Health(ready > 0, Reason.POD_FAILING, problem, progressing=True, facts=numbers)
+    if facts.get("refused") and ready < desired:
+        refused = f"{where}: pods cannot be created: {facts['refused']}"
+        return Health(ready > 0, Reason.POD_FAILING, refused, progressing=True, facts=numbers)
     if facts["observedGeneration"] < facts["generation"]:
         return Health(ready > 0, Reason.ROLLING_OUT, f"{where}: change not picked up yet", True, numbers)
     if facts["updated"] < desired or facts["total"] > desired:

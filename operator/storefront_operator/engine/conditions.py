@@ -136,7 +136,9 @@ def _in_context(health: Health, *, was_ready: bool, begun: bool) -> Health:
 
 def is_transition(old: Condition | None, new: Condition) -> bool:
     """Whether an event is due: Ready was won or lost, or there is another reason for its absence."""
-    if old is None or old["reason"] != new["reason"]:
+    if old is None:
+        return bool(new["status"] != "Unknown")
+    if old["reason"] != new["reason"]:
         return True
     return "True" in (old["status"], new["status"]) and old["status"] != new["status"]
 

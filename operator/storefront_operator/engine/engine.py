@@ -46,6 +46,8 @@ class Engine:
         self._events = EventPoster(client)
         self._reconciler = Reconciler(client, self.view, self._applier, self._events)
         self._resources: dict[str, Resource] = {}
+        self._passed: dict[str, float] = {}
+        """When the last pass over each Storefront ended."""
         self._running = False
 
     def stuck(self) -> str | None:
@@ -89,7 +91,8 @@ class Engine:
         del self._resources[name]
         self._queue.forget(name)
         self._reconciler.forget(name)
-        self._count()
+        if self._passed.pop(name, None) is not None:
+            metrics.PASS_AGE.remove(name)
 
     async def _work(self) -> None:
         while True:
@@ -128,8 +131,10 @@ class Engine:
         else:
             metrics.PASSES.labels(outcome="ok").inc()
             self._queue.succeeded(name)
-        metrics.PASS_SECONDS.observe(time.monotonic() - started)
-        self._count()
+        ended = time.monotonic()
+        metrics.PASS_SECONDS.observe(ended - started)
+        if name in self._resources:
+            self._passed[name] = ended
 
     async def _tear_down(self, name: str, resource: Resource) -> None:
         # What is seen may be old, and the name may belong to a new Storefront by now: deletions ask first.
@@ -156,7 +161,14 @@ class Engine:
         patch = {"metadata": {"finalizers": finalizers, "resourceVersion": metadata["resourceVersion"]}}
         return await self._client.patch(STOREFRONTS, "", metadata["name"], patch)
 
-    def _count(self) -> None:
+    def export_metrics(self) -> None:
+        """Write to the metrics what is only worth counting when somebody asks."""
+        self.view.export_metrics()
+        metrics.QUEUE_DEPTH.set(self._queue.depth)
+        metrics.QUEUE_AGE.set(self._queue.age)
+        now = time.monotonic()
+        for name, ended in self._passed.items():
+            metrics.PASS_AGE.labels(storefront=name).set(now - ended)
         counts = {"True": 0, "False": 0, "Unknown": 0}
         for resource in self._resources.values():
             ready = conditions.ready_condition(self._reconciler.status_of(resource))

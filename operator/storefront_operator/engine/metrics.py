@@ -9,7 +9,11 @@ DRIFT_REPAIRS = Counter(
     "storefront_drift_repairs_total", "Children repaired after somebody changed them.", ["kind"]
 )
 WATCH_FAILURES = Counter("storefront_watch_failures_total", "Watches that broke, by kind.", ["kind"])
+PASS_AGE = Gauge(
+    "storefront_last_pass_age_seconds", "Seconds since the last pass over a Storefront ended.", ["storefront"]
+)
 QUEUE_DEPTH = Gauge("storefront_queue_depth", "Storefronts that wait for a pass.")
+QUEUE_AGE = Gauge("storefront_queue_age_seconds", "How long the first in line has been waiting; 0 for none.")
 WATCH_AGE = Gauge("storefront_watch_age_seconds", "Seconds since the last sign of life of a watch.", ["kind"])
 STOREFRONTS = Gauge(
     "storefront_storefronts", "Storefronts by the status of their Ready condition.", ["ready"]

@@ -69,8 +69,21 @@ def _workload(live: Manifest) -> Facts:
         "ready": status.get("readyReplicas", 0),
         "generation": live["metadata"]["generation"],
         "observedGeneration": status.get("observedGeneration", 0),
+        "refused": _refused(status),
         "image": intern(spec["template"]["spec"]["containers"][0]["image"]),
     }
+
+
+def _refused(status: Mapping[str, Any]) -> str:
+    """Why pods cannot even be created, such as a quota; only Deployments tell."""
+    return next(
+        (
+            condition.get("message", "")
+            for condition in status.get("conditions", ())
+            if condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+        ),
+        "",
+    )
 
 
 def _job(live: Manifest) -> Facts:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
-
-from storefront_operator.engine import metrics
 
 _BASE_BACKOFF = 0.5
 _MAX_BACKOFF = 60.0
@@ -20,22 +19,32 @@ class Queue:
 
     def __init__(self) -> None:
         self._line: deque[str] = deque()
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, float] = {}
+        """When each key in line was put there."""
         self._running: set[str] = set()
         self._again: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._failures: dict[str, int] = {}
         self._available = asyncio.Event()
 
+    @property
+    def depth(self) -> int:
+        """How many keys are in line."""
+        return len(self._line)
+
+    @property
+    def age(self) -> float:
+        """Seconds that the first in line has been waiting; 0 when nobody is."""
+        return time.monotonic() - self._waiting[self._line[0]] if self._line else 0.0
+
     def add(self, key: str) -> None:
         """Put a key in line now; while it is being worked on, once more afterwards."""
         if key in self._running:
             self._again.add(key)
         elif key not in self._waiting:
-            self._waiting.add(key)
+            self._waiting[key] = time.monotonic()
             self._line.append(key)
             self._available.set()
-            metrics.QUEUE_DEPTH.set(len(self._line))
 
     def add_after(self, key: str, seconds: float) -> None:
         """Put a key in line after a delay; an earlier appointment stays, a later one is replaced."""
@@ -66,9 +75,8 @@ class Queue:
             self._available.clear()
             await self._available.wait()
         key = self._line.popleft()
-        self._waiting.discard(key)
+        del self._waiting[key]
         self._running.add(key)
-        metrics.QUEUE_DEPTH.set(len(self._line))
         return key
 
     def done(self, key: str) -> None:

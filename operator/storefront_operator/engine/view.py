@@ -68,7 +68,7 @@ class View:
                 return kind
         return None
 
-    def export_ages(self) -> None:
+    def export_metrics(self) -> None:
         """Write the age of each watch to the metrics."""
         now = time.monotonic()
         for kind, informer in self.informers.items():

@@ -27,7 +27,7 @@ def live(kind: str, name: str, namespace: str = NAMESPACE, **parts: Any) -> Chil
     return project(kind, {"kind": kind, "metadata": metadata, **parts})
 
 
-def deployment(name: str = "product", *, desired: int = 3, **status: int) -> Child:
+def deployment(name: str = "product", *, desired: int = 3, **status: Any) -> Child:
     counts = {
         "replicas": desired,
         "updatedReplicas": desired,
@@ -138,6 +138,20 @@ def test_a_failing_pod_is_named_with_what_is_wrong(status: dict[str, Any], says:
     assert health.reason is Reason.POD_FAILING
     assert health.message.startswith(f"Pod {NAMESPACE}/product-1")
     assert says in health.message
+
+
+def test_pods_that_are_not_even_created_are_told_of() -> None:
+    refusal = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": 'pods "product-7d" is forbidden: exceeded quota: small',
+    }
+    health = judged(deployment(readyReplicas=0, updatedReplicas=0, conditions=[refusal]))
+
+    assert health.reason is Reason.POD_FAILING
+    assert "pods cannot be created: " in health.message
+    assert "exceeded quota: small" in health.message
 
 
 def test_a_starting_pod_is_no_failure() -> None:
