@@ -13,6 +13,7 @@ from storefront_operator.api.spec import (
     IMAGE_NAMES,
     MAX_NAME_LENGTH,
     NAME_PATTERN,
+    RESERVED_ENV_PREFIXES,
     StorefrontSpec,
 )
 from storefront_operator.api.storefront import GROUP_VERSION, KIND
@@ -107,6 +108,16 @@ def _add_rules(spec: Schema) -> None:
             "rule": "!has(self.secretName) || (has(self.mode) && self.mode == 'Secret')",
             "message": "secretName is only used in mode Secret",
         },
+    ]
+    variables = spec["properties"]["postgres"]["properties"]["extraEnv"]
+    variables["x-kubernetes-validations"] = [
+        {
+            "rule": " && ".join(
+                f"self.all(variable, !variable.name.startsWith('{prefix}'))"
+                for prefix in RESERVED_ENV_PREFIXES
+            ),
+            "message": f"names that start with {' or '.join(RESERVED_ENV_PREFIXES)} are the operator's own",
+        }
     ]
     parameters = spec["properties"]["postgres"]["properties"]["parameters"]
     parameters["maxProperties"] = 100

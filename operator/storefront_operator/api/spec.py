@@ -110,6 +110,7 @@ class Workload(Model):
     extra_env: list[EnvVar] | None = Field(
         None,
         description="Environment variables added to the main container; they win over the operator's own.",
+        max_length=100,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
 
@@ -215,6 +216,10 @@ CLUSTER_WIDE_PARAMETERS = frozenset(
 """Settings that Patroni takes from the cluster's configuration alone (Patroni, "PostgreSQL parameters")."""
 
 
+RESERVED_ENV_PREFIXES = ("PATRONI_", "POD_")
+"""Variables of PostgreSQL's members by which they find and know each other."""
+
+
 class Postgres(Workload):
     """PostgreSQL with Patroni: a primary, one synchronous replica, the other members replicate after them."""
 
@@ -228,6 +233,16 @@ class Postgres(Workload):
         "A change restarts the members one by one. Settings that must be the same on all members, such as "
         "max_connections, are the operator's alone.",
     )
+
+    @model_validator(mode="after")
+    def _reserved_variables_are_not_set(self) -> Postgres:
+        for variable in self.extra_env or ():
+            if variable.name.startswith(RESERVED_ENV_PREFIXES):
+                raise ValueError(
+                    f"extraEnv: {variable.name!r} is the operator's own; "
+                    f"allowed: names that do not start with {' or '.join(RESERVED_ENV_PREFIXES)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _parameters_are_per_member(self) -> Postgres:

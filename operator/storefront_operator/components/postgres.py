@@ -59,7 +59,7 @@ class Postgres:
             "storage": spec["storage"],
             "parameters": spec["parameters"],
             "image": image_reference(storefront, "postgres"),
-            "env": merged_env({}, spec),
+            "env": merged_env({"HOME": "/tmp"}, spec),  # noqa: S108 - an emptyDir of the pod
             "databases": {service: database_secret(service) for service in DATABASES},
             "provision_job": None if job.is_done(storefront) else job.object_name,
         }

@@ -81,6 +81,10 @@ def test_a_single_field_overrides_the_profile_and_nothing_else() -> None:
             "spec.images: overrides: unknown image 'pg'; allowed: nginx",
         ),
         (
+            {"postgres": {"extraEnv": [{"name": "PATRONI_SCOPE", "value": "x"}]}},
+            "spec.postgres: extraEnv: 'PATRONI_SCOPE' is the operator's own",
+        ),
+        (
             {"services": {"product": {"extraEnv": [{"value": "x"}]}}},
             "spec.services.product.extraEnv.0.name: is required",
         ),
