@@ -1,4 +1,4 @@
-"""The programs of the embedded cluster: compiled once from the Go module in dev/go, then kept by content
+"""The programs of the clusters: compiled once from the Go module in dev/go, then kept by content
 hash.
 """
 
@@ -27,6 +27,7 @@ _APPLETS = (
     "kube-proxy",
     "kube-scheduler",
     "kubelet",
+    "kwok",
 )
 _REPORT_EVERY = 250
 
@@ -121,7 +122,9 @@ def _build(go: Path, folder: Path, version: str, progress: Progress) -> None:
     flags = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     linker = " ".join(["-s", "-w", *(f"-X {package}.{name}={value}" for name, value in flags.items())])
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
-    progress(f"building Kubernetes {version}, etcd, CoreDNS and Helm from dev/go (the first time: minutes)")
+    progress(
+        f"building Kubernetes {version}, etcd, CoreDNS, Helm, kwok from dev/go (the first time: minutes)"
+    )
     scratch = folder.with_name(folder.name + ".partial")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()

@@ -9,6 +9,7 @@ from storefront_dev import processes
 
 _ROOT = Path("/sys/fs/cgroup")
 _NEEDED = ("cpu", "memory", "pids")
+_PROBE = "storefront-probe"
 
 
 def unified() -> bool:
@@ -23,6 +24,18 @@ def missing() -> list[str]:
     else:
         have = [name for folder in _hierarchies() for name in folder.name.split(",")]
     return [name for name in _NEEDED if name not in have]
+
+
+def denied() -> str:
+    """Why no group can be made here, or nothing: many containers see control groups and may not change them."""
+    for parent in [_ROOT] if unified() else _hierarchies():
+        probe = parent / _PROBE
+        try:
+            probe.mkdir(exist_ok=True)
+            probe.rmdir()
+        except OSError as error:
+            return f"{parent}: {error.strerror}"
+    return ""
 
 
 def create(name: str) -> None:

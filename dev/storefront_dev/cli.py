@@ -15,9 +15,7 @@ _PARTS = ("storefront_dev.images.cli", "storefront_dev.demo", "storefront_dev.te
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="storefront-dev", description="The embedded cluster and the images."
-    )
+    parser = argparse.ArgumentParser(prog="storefront-dev", description="The clusters and the images.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_cluster_parser(commands)
     for part in _PARTS:

@@ -3,6 +3,7 @@ KUBECONFIG.
 """
 
 import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ class Status:
 
 
 class Cluster(Protocol):
-    """A Kubernetes cluster with real nodes.
+    """A Kubernetes cluster.
 
     What a kind of cluster cannot do raises ClusterError; what must not be done to somebody else's,
     RefusedError.
@@ -45,6 +46,14 @@ class Cluster(Protocol):
     @property
     def disposable(self) -> bool:
         """Whether it may be damaged: it was made by this repository, or DISPOSABLE=yes says so."""
+
+    @property
+    def runs_pods(self) -> bool:
+        """Whether pods are more than objects of the API: their containers run and answer."""
+
+    @property
+    def caveat(self) -> str:
+        """What cannot be shown here and why, in one line; empty where everything is real."""
 
     def up(self) -> None:
         """Return when every node is ready; does nothing to a cluster that is up."""
@@ -72,30 +81,37 @@ class Cluster(Protocol):
 
 
 def resolve(name: str | None = None) -> Cluster:
-    """The cluster of this name; of the one in the environment variable CLUSTER when None; else the embedded
-    one.
+    """The cluster of this name; of the one in the environment variable CLUSTER when None.
 
-    Names: `embedded`, or `context:<name>` for a context of ~/.kube/config (or of the file in
-    CLUSTER_KUBECONFIG). Raises ClusterError for another name, and MachineError when nothing is named and
-    this machine can carry no nodes.
+    Names: `embedded`, `simulated`, or `context:<name>` for a context of ~/.kube/config (or of the file in
+    CLUSTER_KUBECONFIG). When nothing is named it is the embedded one where this machine can carry nodes, else
+    the simulated one. Raises ClusterError for another name, and MachineError when nothing is named and this is
+    not Linux, which both need.
     """
     # Imported here: each kind of cluster builds on this module.
     from storefront_dev.context import ContextCluster
     from storefront_dev.embedded import EmbeddedCluster
+    from storefront_dev.simulated import SimulatedCluster
 
     if name is None:
         name = os.environ.get("CLUSTER") or None
     if name is None:
-        # kind and simulated pods will follow here; what a machine can carry is asked before anything is
-        # started.
+        # kind will follow here, before simulated pods. What a machine can carry is asked before anything is
+        # started; nothing is tried and then replaced by something less.
         if lacks := preflight.can_carry_nodes():
-            raise MachineError(lacks)
+            if platform.system() != "Linux":
+                raise MachineError(lacks)
+            return SimulatedCluster(lacks=lacks)
         name = "embedded"
     if name == "embedded":
         return EmbeddedCluster()
+    if name == "simulated":
+        return SimulatedCluster()
     if name.startswith(_CONTEXT) and len(name) > len(_CONTEXT):
         return ContextCluster(name.removeprefix(_CONTEXT))
-    raise ClusterError(f"CLUSTER is {name!r}; allowed: embedded, {_CONTEXT}<name of a kubeconfig context>")
+    raise ClusterError(
+        f"CLUSTER is {name!r}; allowed: embedded, simulated, {_CONTEXT}<name of a kubeconfig context>"
+    )
 
 
 def declared_disposable() -> bool:

@@ -15,6 +15,9 @@ from storefront_dev.errors import ClusterError, RefusedError
 class ContextCluster:
     """Somebody's cluster: this repository uses it, and neither makes, breaks nor removes it."""
 
+    runs_pods = True
+    caveat = ""
+
     def __init__(self, context: str) -> None:
         self._context = context
         self.name = f"context:{context}"

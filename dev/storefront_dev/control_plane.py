@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import ssl
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -50,8 +51,7 @@ class ControlPlane:
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        processes.kill(processes.orphans(), signals=[(signal.SIGKILL, 5)])
-        self._environment = processes.bound_to_this_process()
+        self.bind()
         with ExitStack() as undo:
             undo.callback(self.stop)
             self.start(Progress())
@@ -63,6 +63,11 @@ class ControlPlane:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def bind(self) -> None:
+        """Let no program that is started from now on outlive this process by more than the next call of this."""
+        processes.kill(processes.orphans(), signals=[(signal.SIGKILL, 5)])
+        self._environment = processes.bound_to_this_process()
 
     @property
     def server(self) -> str:
@@ -182,6 +187,18 @@ class ControlPlane:
         for role, port in roles.items():
             self._wait_healthy(role, self._ports()[port], seconds)
 
+    def run(
+        self, role: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a program of the control plane, or one beside it, which is stopped with it."""
+        processes.start(
+            self.state_dir,
+            role,
+            command,
+            self.log(role),
+            environment={**self._environment, **(environment or {})},
+        )
+
     def log(self, role: str) -> Path:
         """Where a program's output goes."""
         return self.logs / f"{role}.log"
@@ -211,10 +228,7 @@ class ControlPlane:
             return False
 
     def _start(self, role: str, program: Path, options: dict[str, object]) -> None:
-        arguments = [f"--{name}={value}" for name, value in options.items()]
-        processes.start(
-            self.state_dir, role, [program, *arguments], self.log(role), environment=self._environment
-        )
+        self.run(role, [program, *(f"--{name}={value}" for name, value in options.items())])
 
     def _ports(self) -> dict[str, int]:
         """Chosen once and kept, so that a program that is started again is found where it was."""

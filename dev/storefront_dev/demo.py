@@ -40,10 +40,14 @@ def _run(_: argparse.Namespace) -> int:
     wait_ready(cluster, name, progress)
     domain = example["spec"]["domain"]
     print(_ready_table(cluster, name))
-    print(f"\n  The shop:    {cluster.url(domain)}   {cluster.url(domain, tls=True)} (self-signed)")
+    print()
+    if cluster.runs_pods:
+        print(f"  The shop:    {cluster.url(domain)}   {cluster.url(domain, tls=True)} (self-signed)")
     print(f"  kubectl:     export KUBECONFIG={cluster.kubeconfig}")
     print("  Try:         kubectl get storefront -o wide; kubectl describe storefront " + name)
-    print("  Take down:   make cluster-down")
+    print("  Take down:   make cluster-down" + ("" if cluster.runs_pods else f" CLUSTER={cluster.name}"))
+    if cluster.caveat:
+        print(f"\n{cluster.caveat}")
     return 0
 
 

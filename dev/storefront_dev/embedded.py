@@ -2,14 +2,13 @@
 
 import contextlib
 import datetime
-import fcntl
 import os
 import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from storefront_dev import (
     cgroups,
     containerd,
     folders,
+    locks,
     network,
     preflight,
     processes,
@@ -45,6 +45,8 @@ class EmbeddedCluster:
 
     name = "embedded"
     disposable = True
+    runs_pods = True
+    caveat = ""
 
     def __init__(self, folder: Path | None = None, progress: Progress | None = None) -> None:
         # Where some shells of root do not look, and the network programs are.
@@ -64,7 +66,7 @@ class EmbeddedCluster:
         return f"https://{host}:{HTTPS_PORT}" if tls else f"http://{host}:{HTTP_PORT}"
 
     def up(self) -> None:
-        with self._lock():
+        with locks.exclusive(self.folder, self._progress):
             self._require_sole()
             preflight.prepare(self._progress)
             programs = binaries(self._progress)
@@ -99,7 +101,7 @@ class EmbeddedCluster:
             self._progress(f"cluster is up; KUBECONFIG={self.kubeconfig}")
 
     def down(self) -> None:
-        with self._lock():
+        with locks.exclusive(self.folder, self._progress):
             self._require_sole()
             pids = [
                 pid
@@ -158,22 +160,16 @@ class EmbeddedCluster:
         return Status(ready, lines)
 
     def cost(self) -> list[str]:
-        pids = usage.with_descendants(
+        pids = [
             pid for owner in self.folders() for found in processes.running(owner).values() for pid in found
-        )
-        if not pids:
-            return []
-        share = usage.processor_percent(pids, _SAMPLE_SECONDS)
-        gibibytes = usage.memory(pids) / 2**30
-        return [
-            f"costs, pods included: {share:.1f} % of one core over {_SAMPLE_SECONDS:g} s, {gibibytes:.2f} GiB PSS"
         ]
+        return usage.lines(pids, _SAMPLE_SECONDS)
 
     def load_images(self, archives: Sequence[Path]) -> None:
         """Into every node, switched on or off; before the first `up`, into the store that nodes are made
         from.
         """
-        with self._lock():
+        with locks.exclusive(self.folder, self._progress):
             began = time.monotonic()
             with contextlib.ExitStack() as stores:
                 served = []
@@ -192,7 +188,7 @@ class EmbeddedCluster:
 
     def stop_node(self, name: str) -> None:
         machine = self._machines[node(name).name]
-        with self._lock():
+        with locks.exclusive(self.folder, self._progress):
             self._require_up()
             began = time.monotonic()
             # First the cable: a machine without power sends no farewell, and no refusal either.
@@ -205,7 +201,7 @@ class EmbeddedCluster:
 
     def start_node(self, name: str) -> None:
         machine = self._machines[node(name).name]
-        with self._lock():
+        with locks.exclusive(self.folder, self._progress):
             self._require_up()
             began = time.monotonic()
             since = None if machine.on else datetime.datetime.now(datetime.UTC)
@@ -234,18 +230,6 @@ class EmbeddedCluster:
     def folders(self) -> list[Path]:
         """The owners of the cluster's processes: the control plane's folder and each machine's."""
         return [self._control_plane.state_dir, *(machine.folder for machine in self._machines.values())]
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the folder, which `down` removes.
-        with self.folder.with_suffix(".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._progress("another command is changing the cluster; waiting for it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _restart_if_built_anew(self, programs: Binaries) -> None:
         """Programs and images of another build are replaced; what they stored stays."""

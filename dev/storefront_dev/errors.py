@@ -10,7 +10,9 @@ class MachineError(ClusterError):
 
     def __init__(self, lacks: list[str]) -> None:
         super().__init__(
-            "this machine cannot carry the embedded cluster:\n" + "\n".join(f"  - {each}" for each in lacks)
+            "this machine cannot carry the embedded cluster; it lacks:\n"
+            + "\n".join(f"  - {each}" for each in lacks)
+            + "\nCLUSTER=simulated needs none of that: the API server is real, pods are simulated"
         )
         self.lacks = lacks
 

@@ -13,6 +13,7 @@ from storefront_dev.errors import ClusterError
 from storefront_dev.folders import REPOSITORY
 from storefront_dev.images import archive, builder, catalogue
 from storefront_dev.progress import Progress
+from storefront_dev.simulated import SimulatedCluster
 
 NAMESPACE = "storefront-system"
 RELEASE = "storefront-operator"
@@ -23,8 +24,11 @@ REGISTRY_VARIABLE = "REGISTRY"
 def provide_images(cluster: Cluster, progress: Progress) -> None:
     """Build the images that have changed and bring all of them to the cluster, or to the registry in REGISTRY.
 
-    The embedded cluster takes them while it is down too, and then faster. Raises ClusterError.
+    The embedded cluster takes them while it is down too, and then faster. Where no pod runs, no image is needed.
+    Raises ClusterError.
     """
+    if not cluster.runs_pods:
+        return
     outcomes = builder.build(catalogue.select([]), progress)
     broken = [f"{outcome.image.name}: {outcome.error}" for outcome in outcomes if outcome.record is None]
     if broken:
@@ -39,12 +43,13 @@ def provide_images(cluster: Cluster, progress: Progress) -> None:
 
 
 def install_operator(cluster: Cluster, progress: Progress) -> None:
-    """Install or upgrade the operator from its chart and wait until it runs.
+    """Install or upgrade the operator from its chart and wait until it runs: as pods, or, where pods are
+    simulated, as a process with the rights that the chart gives.
 
     Raises ClusterError with the end of the operator's log when it does not.
     """
     registry = os.environ.get(REGISTRY_VARIABLE) or catalogue.DEFAULT_REGISTRY
-    record = archive.load("operator")
+    record = archive.load("operator") if cluster.runs_pods else None
     progress("operator: installing the chart")
     helm(
         cluster,
@@ -57,7 +62,12 @@ def install_operator(cluster: Cluster, progress: Progress) -> None:
         f"--set=image.registry={registry}",
         # The tag stays the same while the operator is worked on; its content does not.
         f"--set-string=podAnnotations.content-hash={record.content_hash[:16] if record else ''}",
+        *([] if cluster.runs_pods else ["--set=replicas=0"]),
     )
+    if isinstance(cluster, SimulatedCluster):
+        cluster.run_operator(f"{NAMESPACE}:{RELEASE}", {"STOREFRONT_IMAGE_REGISTRY": registry})
+        progress("operator: running, as a process of this machine")
+        return
     deployment = (f"deployment/{RELEASE}", f"--namespace={NAMESPACE}")
     try:
         run(cluster, "rollout", "status", *deployment, "--timeout=120s")

@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from storefront_dev import cgroups, folders, network, node
@@ -51,29 +51,43 @@ def prepare(progress: Progress) -> None:
 
 def missing() -> list[str]:
     """What this machine lacks to carry nodes, one line each, installed or not; empty when it can."""
-    if platform.system() != "Linux" or platform.machine() not in _ARCHITECTURES:
-        return [f"Linux on x86-64 or ARM64 (this is {platform.system()} on {platform.machine()})"]
-    if os.geteuid() != 0:
-        return ["root: nodes need mounts, network namespaces and control groups of their own"]
+    if lacks := _missing_system():
+        return lacks
     lacks = [
         f"program {name}: install the package {_PROGRAMS.get(name, 'containernetworking-plugins')}"
         for name in missing_programs()
     ]
-    if lacks:
-        return lacks
-    for what, probe in _PROBES.items():
-        if reason := probe():
-            lacks.append(f"{what}: {reason}")
-    lacks += [f"control group controller {name}" for name in cgroups.missing()]
-    lacks += network.conflicts()
-    return lacks
+    return lacks or _missing_capabilities([])
 
 
 def can_carry_nodes() -> list[str]:
-    """As `missing`, but programs that `prepare` would install here are not counted."""
-    if os.geteuid() == 0 and shutil.which("apt-get") and missing_programs():
-        return []
+    """As `missing`, but programs that `prepare` would install here are not counted; what cannot be found out
+    without them is taken to be there.
+    """
+    absent = missing_programs()
+    if absent and os.geteuid() == 0 and shutil.which("apt-get"):
+        return _missing_system() or _missing_capabilities(absent)
     return missing()
+
+
+def _missing_system() -> list[str]:
+    if platform.system() != "Linux" or platform.machine() not in _ARCHITECTURES:
+        return [f"Linux on x86-64 or ARM64 (this is {platform.system()} on {platform.machine()})"]
+    if os.geteuid() != 0:
+        return ["root: nodes need mounts, network namespaces and control groups of their own"]
+    return []
+
+
+def _missing_capabilities(absent: Sequence[str]) -> list[str]:
+    lacks = [
+        f"{what}: {reason}"
+        for what, (programs, probe) in _PROBES.items()
+        if not programs & set(absent) and (reason := probe())
+    ]
+    lacks += [f"control group controller {name}" for name in cgroups.missing()]
+    if "ip" not in absent:
+        lacks += network.conflicts()
+    return lacks
 
 
 def missing_programs() -> list[str]:
@@ -120,9 +134,11 @@ def _overlay() -> str:
         )
 
 
-_PROBES: dict[str, Callable[[], str]] = {
-    "mount, process and network namespaces": _namespaces,
-    "bridges and virtual Ethernet pairs": _devices,
-    "nftables with address translation": _netfilter,
-    "overlay file systems in the state folder": _overlay,
+# With the programs that each of them calls.
+_PROBES: dict[str, tuple[set[str], Callable[[], str]]] = {
+    "mount, process and network namespaces": ({"unshare", "mount"}, _namespaces),
+    "bridges and virtual Ethernet pairs": ({"unshare", "mount", "ip"}, _devices),
+    "nftables with address translation": ({"unshare", "mount", "nft"}, _netfilter),
+    "overlay file systems in the state folder": ({"unshare", "mount"}, _overlay),
+    "control groups that may be changed": (set(), cgroups.denied),
 }

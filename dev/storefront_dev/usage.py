@@ -37,6 +37,16 @@ def processor_percent(pids: Iterable[int], seconds: float) -> float:
     return 100 * used / (ended - began)
 
 
+def lines(pids: Iterable[int], seconds: float) -> list[str]:
+    """What the processes and their descendants cost, measured over some seconds, for people; none for none."""
+    found = with_descendants(pids)
+    if not found:
+        return []
+    share = processor_percent(found, seconds)
+    gibibytes = memory(found) / 2**30
+    return [f"costs, pods included: {share:.1f} % of one core over {seconds:g} s, {gibibytes:.2f} GiB PSS"]
+
+
 def memory(pids: Iterable[int]) -> int:
     """The memory of the processes in bytes: proportional set size, so that shared pages count once."""
     total = 0

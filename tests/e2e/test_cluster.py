@@ -87,6 +87,7 @@ def test_the_version_is_that_of_the_go_module(cluster: Cluster, kubectl: Kubectl
     assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in kubectl.get("nodes")} == {expected}
 
 
+@pytest.mark.simulated
 def test_there_is_a_node_in_each_of_three_zones(kubectl: Kubectl) -> None:
     nodes = kubectl.get("nodes")
     zones = {
@@ -95,6 +96,7 @@ def test_there_is_a_node_in_each_of_three_zones(kubectl: Kubectl) -> None:
     assert zones == {"node1": "a", "node2": "b", "node3": "c"}
 
 
+@pytest.mark.simulated
 @pytest.mark.parametrize("level", ["baseline", "restricted"])
 def test_pod_security_admission_rejects_a_privileged_pod(kubectl: Kubectl, level: str) -> None:
     namespace = f"admission-{level}"
@@ -108,7 +110,12 @@ def test_pod_security_admission_rejects_a_privileged_pod(kubectl: Kubectl, level
         "metadata": {"name": "privileged", "namespace": namespace},
         "spec": {"containers": [{"name": "a", "image": IMAGE, "securityContext": {"privileged": True}}]},
     }
-    refused = kubectl.attempt("create", "-f", "-", stdin=json.dumps(pod))
+    # The namespace gets its service account, which is asked for first, a moment after it is made.
+    refused = eventually(
+        lambda: kubectl.attempt("create", "-f", "-", stdin=json.dumps(pod)),
+        lambda result: "service account" not in result.stderr,
+        20,
+    )
     kubectl("delete", "namespace", namespace, "--wait=false")
     assert refused.returncode != 0
     assert f'violates PodSecurity "{level}:' in refused.stderr

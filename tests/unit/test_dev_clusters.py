@@ -1,5 +1,6 @@
 """Which cluster is used is said by name; what is somebody else's is not damaged."""
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -46,17 +47,36 @@ def test_the_argument_comes_before_the_environment(monkeypatch: pytest.MonkeyPat
     assert clusters.resolve().name == "embedded"
 
 
-@pytest.mark.parametrize("name", ["embeded", "context:", "context", "docker-desktop"])
+@pytest.mark.parametrize("name", ["embeded", "simulate", "context:", "context", "docker-desktop"])
 def test_an_unknown_name_is_refused_with_those_allowed(name: str) -> None:
-    with pytest.raises(ClusterError, match=f"CLUSTER is '{name}'; allowed: embedded, context:<name"):
+    with pytest.raises(
+        ClusterError, match=f"CLUSTER is '{name}'; allowed: embedded, simulated, context:<name"
+    ):
         clusters.resolve(name)
 
 
-def test_without_a_name_a_machine_that_carries_no_nodes_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_name_pods_are_simulated_where_no_nodes_can_be_carried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(preflight, "can_carry_nodes", lambda: ["root: needed", "program nft: missing"])
-    with pytest.raises(MachineError, match="program nft: missing") as raised:
+    cluster = clusters.resolve()
+    assert cluster.name == "simulated"
+    assert "cannot carry nodes, it lacks root: needed (and 1 more," in cluster.caveat
+
+
+def test_without_a_name_another_system_than_linux_gets_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    with pytest.raises(MachineError, match="this is Darwin") as raised:
         clusters.resolve()
-    assert raised.value.lacks == ["root: needed", "program nft: missing"]
+    assert len(raised.value.lacks) == 1
+
+
+def test_a_name_is_taken_at_its_word_whatever_the_machine_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "can_carry_nodes", lambda: ["root: needed"])
+    assert clusters.resolve("embedded").name == "embedded"
+    monkeypatch.setattr(preflight, "can_carry_nodes", list)
+    monkeypatch.setenv("CLUSTER", "simulated")
+    assert clusters.resolve().name == "simulated"
 
 
 def test_without_a_name_the_embedded_cluster_is_used_whatever_kubeconfig_is_around(
@@ -66,6 +86,7 @@ def test_without_a_name_the_embedded_cluster_is_used_whatever_kubeconfig_is_arou
     monkeypatch.setenv("KUBECONFIG", str(environment))
     cluster = clusters.resolve()
     assert cluster.name == "embedded"
+    assert cluster.caveat == ""
     assert cluster.kubeconfig != environment
 
 

@@ -58,7 +58,8 @@ def test_missing_programs_are_named_with_their_packages(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("root")
 def test_every_piece_of_the_kernel_that_is_missing_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "_PROBES", {"bridges": lambda: "Not supported", "mounts": lambda: ""})
+    probes = {"bridges": ({"ip"}, lambda: "Not supported"), "mounts": (set(), lambda: "")}
+    monkeypatch.setattr(preflight, "_PROBES", probes)
     monkeypatch.setattr(cgroups, "missing", lambda: ["memory"])
     monkeypatch.setattr(network, "conflicts", lambda: ["network 10.200.0.0/24 is taken: route …"])
     assert preflight.missing() == [
@@ -75,3 +76,16 @@ def test_programs_that_can_be_installed_here_keep_no_machine_from_carrying_nodes
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None if name == "nft" else name)
     assert preflight.missing()
     assert preflight.can_carry_nodes() == []
+
+
+@pytest.mark.usefixtures("root")
+def test_a_container_without_privileges_is_recognised_before_anything_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None if name == "nft" else name)
+    probes = {
+        "namespaces": ({"unshare"}, lambda: "Operation not permitted"),
+        "nftables": ({"unshare", "nft"}, lambda: "nft: not found"),
+    }
+    monkeypatch.setattr(preflight, "_PROBES", probes)
+    assert preflight.can_carry_nodes() == ["namespaces: Operation not permitted"]

@@ -1,5 +1,5 @@
-// Command kubernetes is every host-side program of the embedded cluster in one binary: the name it is
-// called by (a symbolic link) selects the program. One binary shares its pages between three nodes.
+// Command kubernetes is every host-side program of the clusters in one binary: the name it is called by
+// (a symbolic link) selects the program. One binary shares its pages between three nodes.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-// commands holds the programs built on cobra; etcd and helm bring a main function of their own.
+// commands holds the programs built on cobra; etcd, helm and kwok bring a main function of their own.
 var commands = map[string]func() *cobra.Command{
 	"kube-apiserver":          apiserver.NewAPIServerCommand,
 	"kube-controller-manager": controllermanager.NewControllerManagerCommand,
@@ -41,10 +41,12 @@ func main() {
 		return
 	case "helm":
 		os.Exit(runHelm())
+	case "kwok":
+		os.Exit(runKwok())
 	}
 	command, known := commands[name]
 	if !known {
-		names := []string{"etcd", "helm"}
+		names := []string{"etcd", "helm", "kwok"}
 		for each := range commands {
 			names = append(names, each)
 		}
