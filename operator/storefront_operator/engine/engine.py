@@ -77,7 +77,7 @@ class Engine:
                 return
             if before["metadata"]["uid"] != resource["metadata"]["uid"]:
                 self._reconciler.forget(name)
-        self._reconciler.saw(resource)
+        resource = self._reconciler.sharing_status(resource)
         self._resources[name] = resource
         if before is None or _what_matters(before) != _what_matters(resource):
             self._queue.add(name)

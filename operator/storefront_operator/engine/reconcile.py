@@ -109,10 +109,10 @@ class Reconciler:
         uid, written = self._statuses.get(metadata["name"], ("", {}))
         return written if uid == metadata["uid"] else (resource.get("status") or {})
 
-    def saw(self, resource: Mapping[str, Any]) -> None:
-        """The watch has brought a state of a Storefront: what was written need not be remembered beyond that."""
-        if self.status_of(resource) == resource.get("status"):
-            self._statuses.pop(resource["metadata"]["name"], None)
+    def sharing_status(self, resource: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The same resource; a status that was written here and came back is kept in memory once."""
+        status = self.status_of(resource)
+        return {**resource, "status": status} if status == resource.get("status") else resource
 
     async def write_status(self, resource: Mapping[str, Any], status: Status) -> None:
         """Write a status when it differs from the last one; tell about a change of Ready."""
