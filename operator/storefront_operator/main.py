@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import signal
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,9 @@ from storefront_operator.leadership import Leadership, LeaseName
 log = structlog.get_logger()
 
 Login = Callable[[], Awaitable[Client]]
+
+_KOPF_ENDS = 5.0
+"""Seconds that kopf is given to end."""
 
 
 async def run_operator(
@@ -83,12 +88,48 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
 
 
 async def _run_kopf(login: Login, engine: Engine, stop: asyncio.Event) -> None:
-    """Run kopf until stopped; start it again when it ends, with growing pauses.
+    """Run kopf until stopped, in a thread with an event loop of its own.
+
+    When kopf ends, it cancels every task of its loop that was started after it, whoever's it is.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Any] = loop.create_future()
+    asked = threading.Event()
+
+    def tell(error: Exception | None) -> None:
+        if not ended.done():
+            ended.set_exception(error) if error else ended.set_result(None)
+
+    def work() -> None:
+        error: Exception | None = None
+        try:
+            asyncio.run(_watch_storefronts(login, engine, loop, asked))
+        except Exception as died_of:
+            error = died_of
+        with contextlib.suppress(RuntimeError):  # the process's own loop may be closed by now
+            loop.call_soon_threadsafe(tell, error)
+
+    threading.Thread(target=work, name="kopf", daemon=True).start()
+    stopping: asyncio.Future[Any] = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            ended.result()
+    finally:
+        stopping.cancel()
+        asked.set()
+        await asyncio.wait([ended], timeout=_KOPF_ENDS)
+
+
+async def _watch_storefronts(
+    login: Login, engine: Engine, loop: asyncio.AbstractEventLoop, asked: threading.Event
+) -> None:
+    """Run kopf until asked to end; start it again when it ends by itself, with growing pauses.
 
     kopf ends when the API server refuses a watch (say, while the CRD or the permissions are being replaced).
     """
     registry = kopf.OperatorRegistry()
-    storefronts.register(registry, engine)
+    storefronts.register(registry, engine, loop)
     operator_settings = kopf.OperatorSettings()
     settings.configure(operator_settings)
     client: Client | None = None
@@ -99,25 +140,25 @@ async def _run_kopf(login: Login, engine: Engine, stop: asyncio.Event) -> None:
         return kopf.AiohttpSession(aiohttp_session=client.session, server=client.server)
 
     pause = 1.0
-    while True:
-        # A session of its own: kopf closes it when it ends, and the engine goes on.
-        client = await login()
+    while not asked.is_set():
         try:
+            # A session of its own: kopf closes it when it ends, and the engine goes on.
+            client = await login()
             await kopf.operator(
                 registry=registry,
                 settings=operator_settings,
                 clusterwide=True,
-                stop_flag=stop,
+                stop_flag=asked,
                 # Given, because kopf's own guess asks for the name of a user who need not exist in a container.
                 identity=cast(Any, socket.gethostname()),
             )
-            return  # kopf takes the signals for itself: it ends in peace when the process is to end
         except Exception as error:
             log.warning("kopf ended; it is started again", error=str(error), pause=pause)
             await asyncio.sleep(pause)
             pause = min(30.0, pause * 2)
         finally:
-            await client.session.close()
+            if client is not None:
+                await client.session.close()
 
 
 async def _serve_ops(engine: Engine, port: int) -> web.AppRunner:

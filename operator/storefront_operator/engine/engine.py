@@ -20,7 +20,7 @@ from storefront_operator.engine.apply import Applier
 from storefront_operator.engine.conditions import Verdict
 from storefront_operator.engine.events import EventPoster
 from storefront_operator.engine.queue import Queue
-from storefront_operator.engine.reconcile import PassFailedError, Reconciler
+from storefront_operator.engine.reconcile import GoneError, PassFailedError, Reconciler
 from storefront_operator.engine.teardown import tear_down
 from storefront_operator.engine.view import View
 from storefront_operator.objects.labels import FINALIZER
@@ -80,7 +80,7 @@ class Engine:
         resource = self._reconciler.sharing_status(resource)
         self._resources[name] = resource
         if before is None or _what_matters(before) != _what_matters(resource):
-            self._queue.add(name)
+            self._queue.add(name, urgent=True)
 
     def gone(self, resource: Resource) -> None:
         """A Storefront has left the cluster; nothing happens when another one has its name by now."""
@@ -120,6 +120,9 @@ class Engine:
                 self._queue.add(name)
             else:
                 self._queue.add_after(name, _RESYNC * random.uniform(0.8, 1.2))
+        except GoneError:
+            log.info("is gone, unseen", storefront=name)
+            self.gone(resource)
         except (ApiError, ApiUnavailableError, PassFailedError) as error:
             metrics.PASSES.labels(outcome="failed").inc()
             delay = self._queue.retry(name, at_least=getattr(error, "retry_after", None) or 0.0)
@@ -140,7 +143,7 @@ class Engine:
         # What is seen may be old, and the name may belong to a new Storefront by now: deletions ask first.
         live = await self._client.get(STOREFRONTS, "", name)
         if live is None or live["metadata"]["uid"] != resource["metadata"]["uid"]:
-            return
+            raise GoneError(name)
         waiting = await tear_down(self._client, self.view, self._applier, live)
         if waiting is None:
             log.info("torn down", storefront=name)

@@ -37,6 +37,10 @@ CONFLICT_RETRY = 15.0
 """Seconds until a foreign namespace is looked at again; the informers do not see it."""
 
 
+class GoneError(Exception):
+    """The Storefront is not in the cluster any more."""
+
+
 class PassFailedError(Exception):
     """Some objects could not be written; the pass is to be tried again after at least `retry_after` seconds."""
 
@@ -68,7 +72,7 @@ class Reconciler:
     async def reconcile(self, resource: Mapping[str, Any]) -> bool:
         """Run one pass over a Storefront as it came from the API; True when another one is due at once.
 
-        Raises `PassFailedError`, `ApiError` or `ApiUnavailableError` when it is to be tried again.
+        Raises `PassFailedError`, `ApiError` or `ApiUnavailableError` when it is to be tried again, and `GoneError`.
         """
         generation = resource["metadata"]["generation"]
         status = self.status_of(resource)
@@ -147,6 +151,7 @@ class Reconciler:
             namespaces = make_plan(
                 map(Wanted.of, render_component(NAMESPACES, storefront, context)), observed, applied
             )
+            await self._require_live(storefront, namespaces, observed)
             outcome = await self._applier.execute(storefront.name, replace(namespaces, prune=()))
             observed = self._view.observe(storefront.name)
             if outcome.failures:
@@ -155,7 +160,20 @@ class Reconciler:
                 return replace(outcome, complete=False)
             observed = self._view.observe(storefront.name)
             applied = self._applier.applied.get(storefront.name, {})
-        return await self._applier.execute(storefront.name, self._plan(storefront, observed, applied))
+        plan = self._plan(storefront, observed, applied)
+        await self._require_live(storefront, plan, observed)
+        return await self._applier.execute(storefront.name, plan)
+
+    async def _require_live(self, storefront: Storefront, plan: Plan, observed: Observed) -> None:
+        """Before a pass makes something, it asks whether the Storefront is still there.
+
+        The watch may have missed its end, and what is made for one that is gone would never be removed.
+        """
+        if all(write.key in observed.children for wave in plan.waves for write in wave):
+            return
+        live = await self._client.get(STOREFRONTS, "", storefront.name)
+        if live is None or live["metadata"]["uid"] != storefront.uid:
+            raise GoneError(storefront.name)
 
     def _plan(
         self, storefront: Storefront, observed: Observed, applied: Mapping[ChildKey, tuple[str, str]]

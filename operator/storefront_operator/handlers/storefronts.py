@@ -6,6 +6,7 @@ The finalizer is the engine's, not a `kopf.on.delete` handler's: kopf gives up a
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import kopf
@@ -15,15 +16,15 @@ from storefront_operator.engine.engine import Engine
 STOREFRONTS = ("storefront.dev", "v1alpha1", "storefronts")
 
 
-def register(registry: kopf.OperatorRegistry, engine: Engine) -> None:
-    """Declare the handlers on a registry."""
+def register(registry: kopf.OperatorRegistry, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+    """Declare the handlers on a registry. kopf runs in a thread of its own, the engine in `loop`."""
 
     @kopf.on.event(*STOREFRONTS, registry=registry)
     async def changed(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
         if type == "DELETED":
-            engine.gone(_plain(body))
+            loop.call_soon_threadsafe(engine.gone, _plain(body))
         else:
-            engine.seen(_plain(body))
+            loop.call_soon_threadsafe(engine.seen, _plain(body))
 
 
 def _plain(body: kopf.Body) -> dict[str, Any]:

@@ -448,6 +448,39 @@ class TestQueue:
         assert queue.retry("a") < 1
         assert queue.retry("a", at_least=30) >= 30
 
+    async def test_a_failed_key_waits_whatever_its_children_do(self) -> None:
+        queue = Queue()
+        queue.retry("a", at_least=0.2)
+
+        queue.add("a")
+        queue.add_after("a", 0.01)
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(queue.get(), 0.1)
+        assert await asyncio.wait_for(queue.get(), 5) == "a"
+
+    @pytest.mark.parametrize("running", [False, True])
+    async def test_what_is_urgent_ends_a_backoff(self, running: bool) -> None:
+        queue = Queue()
+        for _ in range(12):
+            queue.retry("a")
+        if running:
+            queue._running.add("a")
+
+        queue.add("a", urgent=True)
+        queue.done("a")
+
+        assert await asyncio.wait_for(queue.get(), 1) == "a"
+
+    async def test_nothing_is_so_urgent_as_to_break_a_retry_after(self) -> None:
+        queue = Queue()
+        queue.retry("a", at_least=30)
+
+        queue.add("a", urgent=True)
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(queue.get(), 0.05)
+
     async def test_the_earlier_of_two_appointments_wins(self) -> None:
         queue = Queue()
         queue.add_after("a", 60)
