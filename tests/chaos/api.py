@@ -16,6 +16,8 @@ import urllib3
 import yaml
 from storefront_operator.client.resources import Resource, resource_of
 
+from tests.chaos.waiting import eventually
+
 Json = dict[str, Any]
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -54,7 +56,7 @@ class Api:
         self.credentials = credentials
         self._pool = urllib3.PoolManager(
             num_pools=1,
-            maxsize=8,
+            maxsize=32,
             cert_file=str(credentials.certificate),
             ca_certs=str(credentials.authority),
             timeout=urllib3.Timeout(30),
@@ -84,6 +86,19 @@ class Api:
         if answer.status >= 400:
             raise RefusedError(answer.status, str(content.get("message", content)))
         return content
+
+    def establish(self, definition: Json) -> None:
+        """Create a CustomResourceDefinition and wait until it is served."""
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        name = definition["metadata"]["name"]
+        self.request("POST", path, definition)
+
+        def established() -> bool:
+            status = self.request("GET", f"{path}/{name}").get("status", {})
+            conditions = status.get("conditions") or ()
+            return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+        eventually(established, f"{name} is established", 60)
 
     def get(self, kind: str, namespace: str, name: str) -> Json | None:
         """One object, or None."""

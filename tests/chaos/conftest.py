@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
 import pytest
+import yaml
 from storefront_dev.control_plane import ControlPlane
 
 from tests.chaos import sampling
 from tests.chaos.arena import Stage
 from tests.chaos.operator_process import ROOT
+from tests.chaos.scenes import AT_ONCE, Act, Played
 from tests.chaos.tally import Tally
 from tests.chaos.valid_specs import PRIORITY_CLASSES
-from tests.control_plane.harness import Cluster
 
 _TALLY = Tally()
+
+_PRIORITY_CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 
 
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A control plane with the CRD established."""
+    """A control plane that knows Storefronts."""
     with ControlPlane(tmp_path_factory.mktemp("chaos")) as control_plane:
-        cluster = Cluster(control_plane.kubeconfig)
-        applied = cluster.kubectl("apply", "-f", str(ROOT / "crds"))
-        assert applied.returncode == 0, applied.stderr
-        waited = cluster.kubectl(
-            "wait", "--for=condition=Established", "crd/storefronts.storefront.dev", "--timeout=60s"
-        )
-        assert waited.returncode == 0, waited.stderr
-        for name in PRIORITY_CLASSES:
-            made = cluster.kubectl("create", "priorityclass", name, "--value=5")
-            assert made.returncode == 0, made.stderr
         stage = Stage(control_plane, tmp_path_factory.mktemp("stage"))
+        for path in sorted((ROOT / "crds").glob("*.yaml")):
+            stage.api.establish(yaml.safe_load(path.read_text()))
+        for name in PRIORITY_CLASSES:
+            stage.api.request("POST", _PRIORITY_CLASSES, {"metadata": {"name": name}, "value": 5})
         yield stage
         stage.close()
 
@@ -41,6 +39,22 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def tally() -> Tally:
     """Where scenarios count their cases."""
     return _TALLY
+
+
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest, stage: Stage, tally: Tally) -> Iterator[Played]:
+    """Plays the scenes of the module's chosen tests side by side; each test waits for its own."""
+    scenes = [
+        cast(Act, item.callspec.params["scene"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.module is request.module
+        and "scene" in item.fixturenames
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        acts = {scene: pool.submit(scene.act, stage, tally) for scene in scenes}
+        yield lambda scene: acts[scene].result()
+        pool.shutdown(cancel_futures=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,10 +69,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table and write it to artifacts/chaos.json."""
-    if not _TALLY.rows:
-        return
     rest = "" if sampling.FULL else f", every {sampling.STEP}th case from offset {sampling.OFFSET}"
-    terminalreporter.section(f"fault suite ({sampling.MODE}{rest})")
-    for line in _TALLY.table():
-        terminalreporter.write_line(line)
-    _TALLY.write(ROOT / "artifacts" / "chaos.json", sampling.MODE)
+    if _TALLY.rows:
+        terminalreporter.section(f"fault suite ({sampling.MODE}{rest})")
+        terminalreporter.write_line("\n".join(_TALLY.table()))
+    if _TALLY.sabotages:
+        terminalreporter.section("fault suite against operators with a mechanism switched off")
+        terminalreporter.write_line("\n".join(_TALLY.sabotage_table()))
+    if _TALLY.rows or _TALLY.sabotages:
+        _TALLY.write(ROOT / "artifacts" / "chaos.json", sampling.MODE)

@@ -98,11 +98,11 @@ def _with(path: Path, value: Any) -> Any:
 
 def _without(path: Path) -> Any:
     spec = _with((*path[:-1], "x"), 1) if len(path) > 1 else copy.deepcopy(SPEC)
-    node = spec
+    node: Any = spec
     for step in path[:-1]:
         node = node[step]
     node.pop("x", None)
-    node.pop(path[-1], None)  # type: ignore[arg-type]
+    node.pop(path[-1], None)
     if len(path) > 1 and not node:
         node["value"] = "x"
         if path[-2:] == (0, "name") and "pullSecrets" in path:
@@ -130,6 +130,11 @@ REFUSED_AT_APPLY = [
     Invalid(
         "the same variable twice",
         {**SPEC, "postgres": {"extraEnv": [{"name": "A"}, {"name": "A"}]}},
+        "extraEnv",
+    ),
+    Invalid(
+        "a variable that is the operator's own",
+        {**SPEC, "postgres": {"extraEnv": [{"name": "POD_IP", "value": "10.0.0.1"}]}},
         "extraEnv",
     ),
     Invalid(

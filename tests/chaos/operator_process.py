@@ -52,6 +52,7 @@ class OperatorProcess:
     def __init__(self, launcher: Launcher, kubeconfig: Path, log: Path) -> None:
         self._launcher, self._kubeconfig, self._log_file = launcher, kubeconfig, log
         self._port = 0
+        self._logged_before = 0
         self.pid = 0
         """Process id, 0 while none has been started."""
 
@@ -61,6 +62,7 @@ class OperatorProcess:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         arguments = ["operator", "--kubeconfig", str(self._kubeconfig), "--ops-port", str(self._port)]
+        self._logged_before = len(self._text())
         self.pid = self._launcher.start(arguments, self._log_file)
         if wait:
             self.wait_ready()
@@ -118,8 +120,4 @@ class OperatorProcess:
     def _ready(self) -> bool:
         if not self.alive:
             raise AssertionError(f"the operator has ended\n{self.log()}")
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return "caches are filled" in self._text()[self._logged_before :]

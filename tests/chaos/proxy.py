@@ -2,8 +2,8 @@
 
 The operator reaches it by plain HTTP on the loopback interface; the proxy holds the administrator's certificate.
 Faults are layers around each call (see `faults`); without any it changes nothing but one thing: lists and
-watches of Storefronts are narrowed to those with the label of its group, so that each operator under test sees
-only the Storefronts of its own scenario.
+watches are narrowed to the Storefronts of its group and to what carries their names, so that each operator under
+test sees the cluster of its own scenario only.
 """
 
 from __future__ import annotations
@@ -11,22 +11,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import yaml
 from aiohttp import web
 
 from tests.chaos.api import Credentials
-from tests.chaos.faults import AwayError, Fault
+from tests.chaos.faults import AwayError, Fault, Forward
 from tests.chaos.traffic import Answer, Call, Event, Exchange, read_call
 
 GROUP_LABEL = "chaos.storefront.dev/group"
+
+NAMES = re.compile(r"zq\d+x\d+")
+"""Names of the suite's Storefronts."""
+
+
+_MOST = 500
+"""Storefronts that a group may have."""
+
+
+def name_of(group: str, number: int) -> str:
+    """The name of a Storefront; it is part of no other text, as comparisons replace it."""
+    assert number <= _MOST, f"more than {_MOST} Storefronts in a group"
+    return f"zq{group}x{number:03}"
+
+
+AnyFault = TypeVar("AnyFault", bound=Fault)
 
 _PASSED_HEADERS = ("Content-Type", "Accept", "User-Agent")
 _RETURNED_HEADERS = ("Content-Type", "Retry-After", "Warning")
@@ -38,10 +55,13 @@ class Proxy:
     def __init__(self, credentials: Credentials, group: str) -> None:
         self._credentials = credentials
         self._group = group
+        names = ",".join(name_of(group, number) for number in range(1, _MOST + 1))
+        self._children = f"storefront.dev/name in ({names})"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._faults: tuple[Fault, ...] = ()
         self._watches: dict[int, tuple[Call, asyncio.Queue[bytes | None]]] = {}
+        self._last_writes: dict[str, float] = {}
         self.exchanges: list[Exchange] = []
         """Everything that has come in, in order; cleared by nobody, take slices by `mark`."""
         self.url = ""
@@ -72,7 +92,7 @@ class Proxy:
         return path
 
     @contextlib.contextmanager
-    def fault(self, fault: Fault) -> Iterator[Fault]:
+    def fault(self, fault: AnyFault) -> Iterator[AnyFault]:
         """Let a fault happen inside the block."""
         self._faults = (*self._faults, fault)
         try:
@@ -102,6 +122,10 @@ class Proxy:
             if of(exchange.call):
                 return time.monotonic() - exchange.at
         return float("inf")
+
+    def quiet_for(self, storefront: str) -> float:
+        """Seconds since the operator last asked for a write about a Storefront, or had its answer."""
+        return time.monotonic() - self._last_writes.get(storefront, float("-inf"))
 
     def cut_watches(self, which: Callable[[Call], bool] = lambda _: True) -> int:
         """Close open watches as a restarting server would; returns how many."""
@@ -169,25 +193,36 @@ class Proxy:
         at = time.monotonic()
         query = dict(request.query)
         call = read_call(request.method, request.path, query, await request.read(), request.headers)
-        if call.kind == "Storefront" and call.verb in ("list", "watch"):
-            query["labelSelector"] = f"{GROUP_LABEL}={self._group}"
+        if call.verb in ("list", "watch"):
+            query["labelSelector"] = self._narrowed(call.kind, query.get("labelSelector", ""))
         faults = self._faults
+        self._note_write(call)
         try:
             if call.verb == "watch":
                 return await self._watch(request, call, faults, at)
             answer = await self._layered(call, faults)
         except (AwayError, aiohttp.ClientError, OSError) as error:
-            self.exchanges.append(Exchange(call, 0, at))
-            if isinstance(error, AwayError) and error.logged:
-                self.exchanges[-1] = Exchange(call, error.logged, at)
+            status = error.logged if isinstance(error, AwayError) else 0
+            self.exchanges.append(Exchange(call, status, at))
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=502)
+        finally:
+            self._note_write(call)
         self.exchanges.append(Exchange(call, answer.status, at))
         return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
 
+    def _narrowed(self, kind: str, selector: str) -> str:
+        """A label selector that leaves out the other groups."""
+        return f"{GROUP_LABEL}={self._group}" if kind == "Storefront" else f"{selector},{self._children}"
+
+    def _note_write(self, call: Call) -> None:
+        named = NAMES.match(call.namespace) or NAMES.match(call.name)
+        if named and call.is_write:
+            self._last_writes[named[0]] = time.monotonic()
+
     async def _layered(self, call: Call, faults: tuple[Fault, ...]) -> Answer:
-        forward = self._forward
+        forward: Forward = self._forward
         for fault in faults:
             forward = _layer(fault, forward)
         return await forward(call)
@@ -264,7 +299,7 @@ class Proxy:
             queue.put_nowait(None)
 
 
-def _layer(fault: Fault, forward: Callable[[Call], Any]) -> Callable[[Call], Any]:
+def _layer(fault: Fault, forward: Forward) -> Forward:
     async def layer(call: Call) -> Answer:
         return await fault.answer(call, forward)
 

@@ -18,6 +18,11 @@ from tests.chaos.waiting import eventually
 QUIET = 0.3
 """Seconds without a write after which the operator is taken to have finished."""
 
+PAUSE = 0.1
+"""Seconds between two looks; with many scenarios side by side, looking is most of the suite's work."""
+
+_LEFT = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining")
+
 SPEC: Json = {"domain": "shop.example.com", "profile": "Development"}
 
 
@@ -68,7 +73,7 @@ class Shop:
     def finish_jobs(self) -> int:
         """Mark every unfinished Job as succeeded, as the nodes would make it, had this cluster any."""
         done = 0
-        for job in self._api.list("Job", f"storefront.dev/name={self.name}"):
+        for job in self._children("Job"):
             if not job.get("status", {}).get("succeeded") and "deletionTimestamp" not in job["metadata"]:
                 done += self._finish(job)
         return done
@@ -109,18 +114,31 @@ class Shop:
             status.get("observedGeneration") == generation
             and conditions["Ready"]["status"] != "Unknown"
             and "EdgeReady" in conditions
+            and all(condition["reason"] != "ApplyFailed" for condition in conditions.values())
         )
 
     def settle(self, *, with_jobs: bool = False, quiet: float = QUIET) -> State:
         """Wait until it is settled and return its state; `with_jobs` finishes its Jobs, as nodes would."""
 
         def settled() -> bool:
-            if with_jobs and self.finish_jobs():
+            if self.quiet_for() < PAUSE or (with_jobs and self.finish_jobs()):
                 return False
-            return self.is_settled(quiet=quiet) and state.controllers_are_done(self.capture())
+            return self.is_settled(quiet=quiet) and self._controllers_are_done()
 
-        eventually(settled, f"Storefront {self.name} settles", self.patience, self._standing)
+        eventually(settled, f"Storefront {self.name} settles", self.patience, self._standing, interval=PAUSE)
         return self.capture()
+
+    def _controllers_are_done(self) -> bool:
+        """Whether Kubernetes' controllers have made of the workloads what they can without nodes."""
+        workloads = [item for kind in ("StatefulSet", "Deployment") for item in self._children(kind)]
+        return all(
+            item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
+            and item["status"].get("replicas", 0) >= item["spec"]["replicas"]
+            for item in workloads
+        )
+
+    def _children(self, kind: str) -> list[Json]:
+        return self._api.list(kind, f"storefront.dev/name={self.name}")
 
     def becomes(
         self,
@@ -139,9 +157,7 @@ class Shop:
 
         def reached() -> bool:
             nonlocal found
-            if with_jobs:
-                self.finish_jobs()
-            if self.quiet_for() < QUIET:
+            if self.quiet_for() < PAUSE or (with_jobs and self.finish_jobs()) or self.quiet_for() < QUIET:
                 return False
             found = self.capture()
             return not gap(1)
@@ -149,18 +165,19 @@ class Shop:
         def detail() -> str:
             return "\n".join(gap() if found else ["the operator does not stop writing"])
 
-        eventually(reached, f"{self.name}: {what}", seconds or self.patience, detail, interval=0.1)
+        eventually(reached, f"{self.name}: {what}", seconds or self.patience, detail, interval=2 * PAUSE)
         return found
 
     def hurry_namespaces(self) -> None:
-        """Make the namespace controller look again at namespaces that are being deleted.
+        """Make the namespace controller look again at namespaces in which it has found something left.
 
-        It takes the grace period of a namespace's pods into account before it looks for the second time, half a
-        minute; without nodes the pods are gone at once. A touched namespace is looked at after five seconds.
+        It takes the grace period of their pods into account before its second look, a quarter of a minute; without
+        nodes the pods are gone at once. A namespace that is touched is looked at again after five seconds.
         """
-        for namespace in self._api.list("Namespace", f"storefront.dev/name={self.name}"):
-            metadata = namespace["metadata"]
-            if "deletionTimestamp" in metadata and metadata["uid"] not in self._hurried:
+        for namespace in self._children("Namespace"):
+            metadata, conditions = namespace["metadata"], namespace["status"].get("conditions", ())
+            left = any(c["type"] in _LEFT and c["status"] == "True" for c in conditions)
+            if left and metadata["uid"] not in self._hurried:
                 self._hurried.add(metadata["uid"])
                 touch = {"metadata": {"annotations": {"chaos.storefront.dev/hurry": "true"}}}
                 with contextlib.suppress(RefusedError):
@@ -168,7 +185,7 @@ class Shop:
 
     def has_children(self) -> bool:
         """Whether the operator has begun to work on it."""
-        return bool(self._api.list("Namespace", f"storefront.dev/name={self.name}"))
+        return bool(self._children("Namespace"))
 
     def is_gone(self) -> bool:
         """Whether it has left the cluster; its namespaces are hurried along."""
@@ -182,7 +199,7 @@ class Shop:
 
     def quiet_for(self) -> float:
         """Seconds since the operator's last write about it."""
-        return self._proxy.idle_since(lambda call: call.is_write and call.concerns(self.name))
+        return self._proxy.quiet_for(self.name)
 
     def _standing(self) -> str:
         return str((self.resource() or {}).get("status"))[:1500]

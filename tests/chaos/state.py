@@ -73,16 +73,6 @@ def identities(state: State) -> dict[Key, str]:
     return {key: item["metadata"]["uid"] for key, item in state.items()}
 
 
-def controllers_are_done(state: State) -> bool:
-    """Whether Kubernetes' controllers have made of the workloads what they can without nodes."""
-    workloads = [item for key, item in state.items() if key[0] in ("StatefulSet", "Deployment")]
-    return all(
-        item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
-        and item["status"].get("replicas", 0) >= item["spec"]["replicas"]
-        for item in workloads
-    )
-
-
 def children(state: State) -> State:
     """The state without the Storefront itself."""
     return {key: item for key, item in state.items() if key[0] != "Storefront"}

@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -44,11 +45,22 @@ class Row:
                 self.passed += 1
 
 
+@dataclass(frozen=True)
+class Sabotaged:
+    """A mechanism that was switched off, and what the suite said about it."""
+
+    part: str
+    effect: str
+    noticed: bool
+    said: str
+
+
 class Tally:
     """All rows of a session."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
+        self.sabotages: list[Sabotaged] = []
 
     @contextlib.contextmanager
     def row(self, scenario: str, unit: str = "cases") -> Iterator[Row]:
@@ -61,19 +73,37 @@ class Tally:
         finally:
             row.seconds = round(time.monotonic() - started, 1)
         assert row.cases, f"{scenario}: nothing was tried"
-        assert not row.failures, f"{len(row.failures)} of {row.cases}:\n" + "\n".join(row.failures)
+        assert not row.failures, f"{scenario}: {len(row.failures)} of {row.cases} failed:\n" + "\n".join(
+            row.failures
+        )
 
     def table(self) -> list[str]:
         """The rows for people."""
         width = max((len(row.scenario) for row in self.rows), default=0)
         lines = [f"{'scenario'.ljust(width)}  {'cases':>22}  passed  seconds"]
-        for row in self.rows:
+        for row in sorted(self.rows, key=lambda row: row.scenario):
             cases = f"{row.cases} {row.unit}"
             note = f"  {row.note}" if row.note else ""
             lines.append(f"{row.scenario.ljust(width)}  {cases:>22}  {row.passed:>6}  {row.seconds:>7}{note}")
+        totals: Counter[str] = Counter()
+        for row in self.rows:
+            totals[row.unit] += row.cases
+        return [*lines, "in all: " + ", ".join(f"{count} {unit}" for unit, count in totals.most_common())]
+
+    def sabotage_table(self) -> list[str]:
+        """Which mechanism was switched off, and whether the part of the suite that guards it was red."""
+        lines = [f"{'part':<4}  {'switched off: the operator then does this':<92}  {'red?':<4}  because"]
+        for each in sorted(self.sabotages, key=lambda each: (each.part, each.effect)):
+            red = "red" if each.noticed else "NO"
+            lines.append(f"{each.part:<4}  {each.effect:<92}  {red:<4}  {' '.join(each.said.split())[:110]}")
         return lines
 
     def write(self, path: Path, mode: str) -> None:
         """The rows for programs."""
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"mode": mode, "rows": [asdict(row) for row in self.rows]}, indent=1))
+        content = {
+            "mode": mode,
+            "rows": [asdict(row) for row in self.rows],
+            "sabotages": [asdict(each) for each in self.sabotages],
+        }
+        path.write_text(json.dumps(content, indent=1))

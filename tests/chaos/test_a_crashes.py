@@ -13,11 +13,12 @@ import pytest
 
 from tests.chaos import sampling, state
 from tests.chaos.api import Json
-from tests.chaos.arena import Arena, Stage, side_by_side
+from tests.chaos.arena import Arena, side_by_side
 from tests.chaos.faults import Crash
+from tests.chaos.scenes import Played, Scene
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.state import State
-from tests.chaos.tally import Row, Tally
+from tests.chaos.tally import Row
 from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
@@ -26,7 +27,6 @@ OLD = {**SPEC, "images": {"tag": "v1"}}
 NEW = {**SPEC, "images": {"tag": "v2"}}
 VARIANTS = (False, True) if sampling.FULL else (bool(sampling.OFFSET % 2),)
 """Whether the operator has had the answer to its last write; the sample takes turns."""
-
 
 AT_ONCE = 4
 
@@ -124,34 +124,33 @@ def upgrades(arena: Arena, row: Row, choice: Choice = sampling.chosen) -> None:
             before = shop.capture()
             try:
                 target = OLD if tag == "v1" else NEW
-                crash(arena, shop, k, answered, lambda target=target: shop.apply(target), shop.finish_jobs)
+                crash(arena, shop, k, answered, partial(shop.apply, target), shop.finish_jobs)
             finally:
                 arena.restart_operator()
             after = shop.becomes(ends[tag], f"ends at {tag} as if uninterrupted", with_jobs=True)
             kept(before, after)
 
 
-def deletions(stage: Stage, row: Row, policy: str, choice: Choice = sampling.chosen) -> None:
+def deletions(arena: Arena, row: Row, policy: str, choice: Choice = sampling.chosen) -> None:
     """Deletions, each interrupted after another write.
 
     A deletion is mostly waiting for Kubernetes' namespace controller, so several arenas work side by side.
     """
     spec = {**SPEC, "deletionPolicy": policy}
-    with stage.arena() as arena:
-        shop = arena.shop()
-        shop.apply(spec)
-        shop.settle(quiet=1.0)
-        mark = arena.proxy.mark()
-        shop.delete()
-        shop.wait_gone()
-        left = shop.comparable()
-        writes = len(arena.proxy.writes(shop.name, mark))
+    shop = arena.shop()
+    shop.apply(spec)
+    shop.settle(quiet=1.0)
+    mark = arena.proxy.mark()
+    shop.delete()
+    shop.wait_gone()
+    left = shop.comparable()
+    writes = len(arena.proxy.writes(shop.name, mark))
     row.note = f"{writes} writes, {len(left)} objects kept"
 
     def share(due: list[tuple[int, bool]]) -> None:
-        with stage.arena() as arena:
+        with arena.stage.arena() as another:
             for k, answered in due:
-                _deletion(arena, row, spec, left, k, answered)
+                _deletion(another, row, spec, left, k, answered)
 
     due = cases(writes, choice)
     shares = [due[number::AT_ONCE] for number in range(min(AT_ONCE, len(due)))]
@@ -175,17 +174,14 @@ def _deletion(arena: Arena, row: Row, spec: Json, left: State, k: int, answered:
             kept({key: item for key, item in before.items() if key[1] == data}, after)
 
 
-def test_an_interrupted_life_goes_on_as_if_uninterrupted(stage: Stage, tally: Tally) -> None:
-    def install() -> None:
-        with stage.arena() as arena, tally.row("a. SIGKILL in a first install", "k") as row:
-            installs(arena, row)
+SCENES = [
+    Scene("a. SIGKILL in a deletion (Delete)", "k", partial(deletions, policy="Delete")),
+    Scene("a. SIGKILL in a deletion (Retain)", "k", partial(deletions, policy="Retain")),
+    Scene("a. SIGKILL in a first install", "k", installs),
+    Scene("a. SIGKILL in an upgrade", "k", upgrades),
+]
 
-    def upgrade() -> None:
-        with stage.arena() as arena, tally.row("a. SIGKILL in an upgrade", "k") as row:
-            upgrades(arena, row)
 
-    def delete(policy: str) -> None:
-        with tally.row(f"a. SIGKILL in a deletion ({policy})", "k") as row:
-            deletions(stage, row, policy)
-
-    side_by_side([install, upgrade, partial(delete, "Retain"), partial(delete, "Delete")])
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_an_interrupted_life_goes_on_as_if_uninterrupted(scene: Scene, played: Played) -> None:
+    played(scene)

@@ -15,7 +15,7 @@ from functools import partial
 import pytest
 
 from tests.chaos import sampling, state
-from tests.chaos.arena import Arena, Stage, side_by_side
+from tests.chaos.arena import Arena
 from tests.chaos.faults import (
     Away,
     DelayEvent,
@@ -25,9 +25,10 @@ from tests.chaos.faults import (
     ForgetHistory,
     HoldWatches,
 )
+from tests.chaos.scenes import Played, Scene
 from tests.chaos.shop import QUIET, SPEC, Shop
-from tests.chaos.state import State
-from tests.chaos.tally import Row, Tally
+from tests.chaos.state import Key, State
+from tests.chaos.tally import Row
 from tests.chaos.test_g_drift import mutate, remove, repaired, subjects
 from tests.chaos.traffic import Call, Event, storefront_of
 from tests.chaos.waiting import eventually
@@ -41,7 +42,8 @@ DELAY = 2.0
 """Seconds that a delayed event takes."""
 MISSED_AFTER = 3.0
 """Seconds without a write after which a Storefront that has not arrived has missed something."""
-AWAY_SECONDS = sampling.size(60, 15)
+VANISHED_SECONDS = 3.0
+AWAY_SECONDS = sampling.size(60, 20)
 
 
 def event_faults(arena: Arena, row: Row, make: Callable[[dict[str, int]], EventFault]) -> None:
@@ -107,7 +109,7 @@ def _arrives(arena: Arena, shop: Shop, expected: State) -> int:
 
 
 def watches_that_keep_closing(arena: Arena, row: Row) -> None:
-    """Every watch is closed several times a second while a Storefront is installed."""
+    """Every watch is closed several times a second while a Storefront is installed; none stays closed."""
     reference = arena.shop()
     reference.apply()
     reference.settle(quiet=1.0)
@@ -122,7 +124,11 @@ def watches_that_keep_closing(arena: Arena, row: Row) -> None:
                 assert time.monotonic() < deadline, shop.resource()
                 cuts += bool(arena.proxy.cut_watches())
                 time.sleep(0.2)
-            shop.becomes(expected, "is as without cuts")
+            before = shop.becomes(expected, "is as without cuts")
+            # What is made needs no watch, as the answers to the writes tell enough; what is lost does.
+            key = subjects(before)["ConfigMap"]
+            remove(arena, key)
+            repaired(arena, shop, before, key, deleted=True)
 
 
 def deletions_in_the_gap(arena: Arena, row: Row) -> None:
@@ -137,11 +143,15 @@ def deletions_in_the_gap(arena: Arena, row: Row) -> None:
             arena.proxy.cut_watches()
             for key in keys:
                 remove(arena, key)
-                eventually(lambda key=key: arena.api.get(*key) is None, f"{key} is gone", shop.patience)
+                eventually(partial(_is_gone, arena, key), f"{key} is gone", shop.patience)
         for key in keys:
             with row.case(f"{key[0]} deleted before a 410"):
                 repaired(arena, shop, before, key, deleted=True)
     assert forgetful.told, "no watch was answered 410"
+
+
+def _is_gone(arena: Arena, key: Key) -> bool:
+    return arena.api.get(*key) is None
 
 
 def expiry_inside_a_watch(arena: Arena, row: Row) -> None:
@@ -186,6 +196,29 @@ def _follows(arena: Arena, shop: Shop, tag: str) -> None:
     eventually(image, f"{tag} is rolled out", shop.patience, arena.operator.log)
 
 
+def vanished_storefront(arena: Arena, row: Row) -> None:
+    """A Storefront vanishes, finalizer and all, while nobody watches: nothing may be made for it any more."""
+    shop = arena.shop()
+    shop.apply()
+    before = shop.settle(quiet=1.0)
+    forgetful = ForgetHistory(lambda kind: kind == "Storefront")
+    with arena.proxy.fault(forgetful):
+        with arena.proxy.fault(HoldWatches({"Storefront"})):
+            arena.proxy.cut_watches(lambda call: call.kind == "Storefront")
+            shop.delete()
+            arena.api.patch("Storefront", "", shop.name, {"metadata": {"finalizers": None}})
+            eventually(lambda: shop.resource() is None, "the Storefront is gone", shop.patience)
+        eventually(lambda: forgetful.told, "410 is answered", shop.patience, arena.operator.log)
+    with row.case("a Storefront that is gone, unseen"):
+        mark = arena.proxy.mark()
+        keys = [key for key in subjects(before).values() if key[0] != "Namespace"]
+        for key in keys:
+            remove(arena, key)
+        time.sleep(VANISHED_SECONDS)
+        made = [str(e.call) for e in arena.proxy.writes(shop.name, mark) if e.call.kind != "Event"]
+        assert not made, f"made for nobody: {made}"
+
+
 class _DeafForStorefronts(DropEvent):
     """Drops changes of Storefronts: only lists tell."""
 
@@ -204,35 +237,6 @@ class _Deaf(DropEvent):
 
     async def event(self, call: Call, event: Event) -> list[Event]:
         return [] if storefront_of(event) in self.targets else [event]
-
-
-def restarted_api_server(arena: Arena, row: Row) -> None:
-    """The API server is killed and started in the middle of an install, and again at rest."""
-    reference = arena.shop()
-    reference.apply()
-    reference.settle(quiet=1.0)
-    expected = reference.comparable()
-    pid = arena.operator.pid
-    shop = arena.shop()
-    with row.case("restart during an install"):
-        shop.apply()
-        eventually(lambda: len(arena.proxy.writes(shop.name)) > 5, "the install is under way", shop.patience)
-        _restart(arena)
-        shop.becomes(expected, "is as without a restart")
-        assert arena.operator.alive, arena.operator.log()
-        assert arena.operator.pid == pid
-    before = shop.settle()
-    with row.case("restart at rest, then drift"):
-        _restart(arena)
-        key = subjects(before)["ConfigMap"]
-        remove(arena, key)
-        repaired(arena, shop, before, key, deleted=True)
-        assert arena.operator.alive, arena.operator.log()
-
-
-def _restart(arena: Arena) -> None:
-    arena.control_plane.stop_apiserver()
-    arena.control_plane.start_apiserver()
 
 
 def api_server_away(arena: Arena, row: Row, seconds: float = AWAY_SECONDS) -> None:
@@ -268,38 +272,19 @@ def away(arena: Arena):  # type: ignore[no-untyped-def]
         yield
 
 
-FAULTS: dict[str, Callable[[dict[str, int]], EventFault]] = {
-    "dropped": DropEvent,
-    "duplicated": DuplicateEvent,
-    "delayed": lambda targets: DelayEvent(targets, DELAY),
-}
-
-BROKEN_WATCHES: dict[str, tuple[str, Callable[[Arena, Row], None]]] = {
-    "watches closed": ("installs", watches_that_keep_closing),
-    "410 with deletions in the gap": ("deletions", deletions_in_the_gap),
-    "410 event with changes in the gap": ("changes", expiry_inside_a_watch),
-    "410 for Storefronts": ("changes", expired_storefronts),
-    "API server away": ("absences", api_server_away),
-}
+SCENES = [
+    Scene("b. API server away", "absences", api_server_away),
+    Scene("b. child event delayed", "events", partial(event_faults, make=partial(DelayEvent, seconds=DELAY))),
+    Scene("b. child event dropped", "events", partial(event_faults, make=DropEvent)),
+    Scene("b. child event duplicated", "events", partial(event_faults, make=DuplicateEvent)),
+    Scene("b. 410 for Storefronts", "changes", expired_storefronts),
+    Scene("b. Storefront gone, unseen", "Storefronts", vanished_storefront),
+    Scene("b. 410 event with changes in the gap", "changes", expiry_inside_a_watch),
+    Scene("b. 410 with deletions in the gap", "deletions", deletions_in_the_gap),
+    Scene("b. watches closed", "installs", watches_that_keep_closing),
+]
 
 
-def test_an_event_that_goes_astray_changes_nothing_in_the_end(stage: Stage, tally: Tally) -> None:
-    def run(fault: str) -> None:
-        with stage.arena() as arena, tally.row(f"b. child event {fault}", "events") as row:
-            event_faults(arena, row, FAULTS[fault])
-
-    side_by_side([partial(run, fault) for fault in FAULTS])
-
-
-def test_watches_that_break_are_made_good(stage: Stage, tally: Tally) -> None:
-    def run(title: str) -> None:
-        unit, scenario = BROKEN_WATCHES[title]
-        with stage.arena() as arena, tally.row(f"b. {title}", unit) as row:
-            scenario(arena, row)
-
-    side_by_side([partial(run, title) for title in BROKEN_WATCHES], at_once=3)
-
-
-def test_a_restarted_api_server_does_no_harm(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("b. API server restarted", "restarts") as row:
-        restarted_api_server(arena, row)
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_what_a_watch_does_not_tell_is_learnt_in_the_end(scene: Scene, played: Played) -> None:
+    played(scene)

@@ -7,7 +7,6 @@ list from the past may make the operator write something again; it must never ma
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,12 +14,13 @@ import pytest
 
 from tests.chaos import state
 from tests.chaos.api import Json
-from tests.chaos.arena import Arena, Stage, side_by_side
+from tests.chaos.arena import Arena
 from tests.chaos.faults import HoldWatches, RecordLists, StaleLists
 from tests.chaos.proxy import GROUP_LABEL
+from tests.chaos.scenes import Played, Scene
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.state import State
-from tests.chaos.tally import Row, Tally
+from tests.chaos.tally import Row
 from tests.chaos.traffic import Answer
 from tests.chaos.waiting import eventually
 
@@ -195,21 +195,24 @@ def _foreign_job(key: tuple[str, str, str]) -> Json:
     }
 
 
-SCENARIOS: list[Callable[[Arena, Row], None]] = [
-    a_list_from_before_the_install,
-    partial(a_list_from_before_an_upgrade, also_storefronts=False),
-    partial(a_list_from_before_an_upgrade, also_storefronts=True),
-    somebody_elses_object_of_the_same_name,
-    an_earlier_life,
-    a_deletion_seen_too_early,
+SCENES = [
+    Scene("c. lists of an earlier life", "lists", an_earlier_life),
+    Scene("c. Storefronts with the deletion of an earlier life", "lists", a_deletion_seen_too_early),
+    Scene("c. lists from before the install", "lists", a_list_from_before_the_install),
+    Scene(
+        "c. lists from before an upgrade",
+        "lists",
+        partial(a_list_from_before_an_upgrade, also_storefronts=False),
+    ),
+    Scene(
+        "c. lists from before an upgrade, Storefronts too",
+        "lists",
+        partial(a_list_from_before_an_upgrade, also_storefronts=True),
+    ),
+    Scene("c. a listed name is somebody else's now", "lists", somebody_elses_object_of_the_same_name),
 ]
 
 
-def test_stale_lists_delete_nothing(stage: Stage, tally: Tally) -> None:
-    with tally.row("c. stale lists", "lists") as row:
-
-        def run(scenario: Callable[[Arena, Row], None]) -> None:
-            with stage.arena() as arena:
-                scenario(arena, row)
-
-        side_by_side([partial(run, scenario) for scenario in SCENARIOS], at_once=3)
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_stale_lists_delete_nothing(scene: Scene, played: Played) -> None:
+    played(scene)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.chaos import state
 from tests.chaos.api import RefusedError
-from tests.chaos.arena import Arena, Stage
+from tests.chaos.arena import Arena, side_by_side
 from tests.chaos.invalid_specs import JUDGED_BY_THE_OPERATOR, REFUSED_AT_APPLY, Invalid, from_schema
+from tests.chaos.scenes import Played, Scene
 from tests.chaos.shop import SPEC, Shop
 from tests.chaos.state import State
-from tests.chaos.tally import Row, Tally
+from tests.chaos.tally import Row
 from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
-
-_BATCH = 8
 
 
 def refused_at_apply(arena: Arena, row: Row, invalid: list[Invalid]) -> None:
@@ -45,16 +46,16 @@ def _refusal(shop: Shop, case: Invalid) -> RefusedError:
 
 def judged_by_the_operator(arena: Arena, row: Row, invalid: list[Invalid]) -> None:
     """Each makes the Storefront Stalled with a message that names the field or the object."""
-    for start in range(0, len(invalid), _BATCH):
-        shops = {arena.shop(): case for case in invalid[start : start + _BATCH]}
-        for shop in shops:
-            shop.apply()
-        before = {shop: shop.settle(quiet=1.0) for shop in shops}
-        for shop, case in shops.items():
-            shop.apply(case.spec)
-        for shop, case in shops.items():
-            with row.case(case.title):
-                _stalls_and_recovers(shop, case, before[shop])
+
+    def judged(case: Invalid) -> None:
+        shop = arena.shop()
+        shop.apply()
+        before = shop.settle(quiet=1.0)
+        shop.apply(case.spec)
+        with row.case(case.title):
+            _stalls_and_recovers(shop, case, before)
+
+    side_by_side(partial(judged, case) for case in invalid)
 
 
 def _stalls_and_recovers(shop: Shop, case: Invalid, before: State) -> None:
@@ -62,7 +63,7 @@ def _stalls_and_recovers(shop: Shop, case: Invalid, before: State) -> None:
 
     def stalled() -> bool:
         condition = shop.condition("Stalled")
-        return condition["status"] == "True" and condition["observedGeneration"] == generation
+        return bool(condition["status"] == "True" and condition["observedGeneration"] == generation)
 
     eventually(stalled, "Stalled", shop.patience, lambda: shop.condition("Ready"))
     condition = shop.condition("Stalled")
@@ -98,11 +99,20 @@ def test_there_are_enough_cases() -> None:
     assert len(from_schema()) + len(REFUSED_AT_APPLY) + len(JUDGED_BY_THE_OPERATOR) >= 60
 
 
-def test_what_the_schema_forbids_is_refused_by_name(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("e. invalid specs refused at apply", "specs") as row:
-        refused_at_apply(arena, row, [*from_schema(), *REFUSED_AT_APPLY])
+SCENES = [
+    Scene(
+        "e. invalid specs that stall",
+        "specs",
+        partial(judged_by_the_operator, invalid=JUDGED_BY_THE_OPERATOR),
+    ),
+    Scene(
+        "e. invalid specs refused at apply",
+        "specs",
+        partial(refused_at_apply, invalid=[*from_schema(), *REFUSED_AT_APPLY]),
+    ),
+]
 
 
-def test_what_only_the_operator_can_judge_stalls_and_recovers(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("e. invalid specs that stall", "specs") as row:
-        judged_by_the_operator(arena, row, JUDGED_BY_THE_OPERATOR)
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_an_invalid_spec_is_told_of_by_name_and_harms_nothing(scene: Scene, played: Played) -> None:
+    played(scene)

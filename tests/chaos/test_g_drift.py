@@ -6,6 +6,7 @@ What was changed is as before, and after a restart nothing else is written.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from storefront_operator.client.resources import CHILD_RESOURCES
 
 from tests.chaos import state
 from tests.chaos.api import Json
-from tests.chaos.arena import Arena, Stage
-from tests.chaos.shop import Shop
+from tests.chaos.arena import Arena
+from tests.chaos.scenes import Played, Scene
+from tests.chaos.shop import PAUSE, Shop
 from tests.chaos.state import Key, State
-from tests.chaos.tally import Row, Tally
+from tests.chaos.tally import Row
 from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
@@ -80,14 +82,15 @@ def repaired(
     uid = before[key]["metadata"]["uid"]
 
     def gap() -> list[str]:
-        now = shop.capture()
-        lines = state.differences(expected, only(state.within_a_life(now)))
-        if deleted and key in now and now[key]["metadata"]["uid"] == uid:
-            lines.append(f"{key} is still the old one")
-        return lines
+        now = arena.api.get(*key)
+        if now is None or (deleted and now["metadata"]["uid"] == uid):
+            return [f"{key} has not been made anew"]
+        if shop.quiet_for() < PAUSE:
+            return [f"{shop.name} is being written"]
+        return state.differences(expected, only(state.within_a_life(shop.capture())))
 
     eventually(
-        lambda: not gap(), f"{key} is as before", shop.patience, lambda: "\n".join(gap()), interval=0.1
+        lambda: not gap(), f"{key} is as before", shop.patience, lambda: "\n".join(gap()), interval=PAUSE
     )
 
 
@@ -172,25 +175,23 @@ def test_every_kind_is_covered() -> None:
     assert {resource.kind for resource in CHILD_RESOURCES} == set(MUTATIONS), "add a change of the new kind"
 
 
-def test_what_somebody_changes_or_deletes_is_put_right(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("g. children changed and deleted", "changes") as row:
-        while_it_runs(arena, row)
+SCENES = [
+    Scene("g. namespaces deleted", "namespaces", lost_namespaces),
+    Scene("g. children changed and deleted", "changes", while_it_runs),
+    Scene(
+        "g. changed while the operator is down",
+        "changes",
+        partial(while_it_is_down, act=mutate, deleted=False),
+    ),
+    Scene(
+        "g. deleted while the operator is down",
+        "changes",
+        partial(while_it_is_down, act=remove, deleted=True),
+    ),
+    Scene("g. restart without a change", "restarts", untouched_restart),
+]
 
 
-def test_a_namespace_that_is_deleted_comes_back_with_everything(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("g. namespaces deleted", "namespaces") as row:
-        lost_namespaces(arena, row)
-
-
-@pytest.mark.parametrize(("act", "deleted"), [(mutate, False), (remove, True)])
-def test_after_a_restart_only_what_differs_is_written(
-    stage: Stage, tally: Tally, act: Callable[[Arena, Key], Any], deleted: bool
-) -> None:
-    what = "deleted" if deleted else "changed"
-    with stage.arena() as arena, tally.row(f"g. {what} while the operator is down", "changes") as row:
-        while_it_is_down(arena, row, act, deleted=deleted)
-
-
-def test_a_restart_without_a_change_writes_nothing(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("g. restart without a change", "restarts") as row:
-        untouched_restart(arena, row)
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_what_somebody_changes_or_deletes_is_put_right(scene: Scene, played: Played) -> None:
+    played(scene)

@@ -8,14 +8,15 @@ from collections import Counter
 import pytest
 
 from tests.chaos import sampling
-from tests.chaos.arena import Arena, Stage
-from tests.chaos.tally import Row, Tally
+from tests.chaos.arena import Arena
+from tests.chaos.scenes import Played, Scene
+from tests.chaos.tally import Row
 from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
 SHOPS = sampling.size(100, 20)
-SECONDS = sampling.size(300, 30)
+SECONDS = sampling.size(300, 20)
 READS_PER_MINUTE = 15
 """Watches end and are opened again, each kind's about once in five minutes; leases and pods add a few."""
 
@@ -54,6 +55,9 @@ def _summary(arena: Arena, mark: int) -> str:
     return str(Counter(str(e.call) for e in arena.proxy.since(mark)).most_common(5))
 
 
-def test_at_rest_nothing_is_written_and_next_to_nothing_read(stage: Stage, tally: Tally) -> None:
-    with stage.arena() as arena, tally.row("h. steady state", "claims") as row:
-        silence(arena, row)
+SCENES = [Scene("h. steady state", "claims", silence)]
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_at_rest_nothing_is_written_and_next_to_nothing_read(scene: Scene, played: Played) -> None:
+    played(scene)

@@ -118,7 +118,8 @@ def specs() -> st.SearchStrategy[Json]:
 
 
 def _model(model: type[BaseModel], path: str) -> st.SearchStrategy[Json]:
-    required, optional = {}, {}
+    required: dict[str, st.SearchStrategy[Any]] = {}
+    optional: dict[str, st.SearchStrategy[Any]] = {}
     for name, field in model.model_fields.items():
         alias = field.alias or name
         where = f"{path}.{alias}".lstrip(".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storefront_operator.api import InvalidStorefrontError
+from storefront_operator.api import InvalidStorefrontError, parse_storefront
 from storefront_operator.engine import reconcile
 
 from tests.chaos.sabotage.patching import replace
@@ -12,12 +12,11 @@ from tests.chaos.sabotage.patching import replace
 
 def disable() -> None:
     """Fall back to the defaults."""
-    parse = reconcile.parse_storefront
 
     def lenient(resource: Any) -> Any:
         try:
-            return parse(resource)
+            return parse_storefront(resource)
         except InvalidStorefrontError:
-            return parse({**resource, "spec": {"domain": resource["spec"]["domain"]}})
+            return parse_storefront({**resource, "spec": {"domain": resource["spec"]["domain"]}})
 
     replace(reconcile, "parse_storefront", lenient)

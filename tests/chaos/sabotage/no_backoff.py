@@ -1,4 +1,4 @@
-"""What fails is tried again at once, whatever the API server asks for."""
+"""What fails is tried again at once."""
 
 from __future__ import annotations
 

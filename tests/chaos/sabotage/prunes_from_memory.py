@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace as with_values
 from typing import Any
 
+from storefront_operator.engine import plan as planning
 from storefront_operator.engine import reconcile
 
 from tests.chaos.sabotage.patching import replace
@@ -12,7 +13,7 @@ from tests.chaos.sabotage.patching import replace
 
 def disable() -> None:
     """Prune only what this process has written."""
-    make_plan = reconcile.make_plan
+    make_plan = planning.make_plan
 
     def forgetful(desired: Any, observed: Any, applied: Any, steady: Any = ()) -> Any:
         plan = make_plan(desired, observed, applied, steady)
