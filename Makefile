@@ -47,7 +47,7 @@ bench: install ## Measure the operator against kubectl, helm and a bare client
 lint: install ## Check format, style, types and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy operator/storefront_operator dev/storefront_dev images/postgres/*.py tests/chaos
+	$(BIN)/mypy operator/storefront_operator dev/storefront_dev images/postgres/*.py images/rabbitmq/*.py images/redis/storefront_redis tests/chaos
 	cd services/common && ../../$(BIN)/mypy storefront_common
 	cd services/product && ../../$(BIN)/mypy product_service
 	PYTHONPATH=operator:dev:services/common:services/product $(BIN)/lint-imports

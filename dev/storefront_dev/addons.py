@@ -65,11 +65,12 @@ kind: ClusterRole
 metadata:
   name: storefront-dev:agent
 rules:
-- {{apiGroups: [""], resources: [services, persistentvolumeclaims], verbs: [get, list, watch]}}
+- {{apiGroups: [""], resources: [services, persistentvolumeclaims, pods, namespaces], verbs: [get, list, watch]}}
 - {{apiGroups: [""], resources: [services/status], verbs: [patch]}}
 - {{apiGroups: [""], resources: [persistentvolumes], verbs: [get, list, watch, create, patch, delete]}}
 - {{apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}}
 - {{apiGroups: [storage.k8s.io], resources: [storageclasses], verbs: [get, list, watch]}}
+- {{apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [get, list, watch]}}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding

@@ -89,11 +89,12 @@ class EmbeddedCluster:
                 machine.start()
             with addons.client(self.kubeconfig) as client:
                 addons.apply(client)
+                # Before the nodes are ready: their pods may connect only when the agent has written their rules.
+                self._start_agent()
                 for machine in self._machines.values():
                     self._wait_node(client, machine, since if machine in off else None)
                 ready = time.monotonic() - began
                 self._progress(f"{len(self._machines)} nodes are ready ({ready:.1f} s of a budget of 15 s)")
-                self._start_agent()
                 self._control_plane.wait_controllers()
                 waiting.until(
                     lambda: addons.dns_ready(client, len(NODES)), "CoreDNS is ready on every node", seconds=60

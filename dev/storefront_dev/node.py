@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from storefront_dev import cgroups, containerd, node_config, processes
+from storefront_dev.agent import nftables
 from storefront_dev.binaries import Binaries
 from storefront_dev.control_plane import ControlPlane
 from storefront_dev.topology import Node
@@ -62,6 +63,7 @@ class Machine:
                 key=serving.key,
                 reserved_memory=_memory() * (_NODES_SHARING_THE_MACHINE - 1) // _NODES_SHARING_THE_MACHINE,
             ),
+            "policies.nft": nftables.closed(node),
             "kube-proxy.yaml": node_config.kube_proxy(node=node, kubeconfig=proxy),
             "boot.sh": node_config.boot(
                 node=node,

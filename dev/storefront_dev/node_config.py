@@ -158,6 +158,8 @@ echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
 [ ! -d /proc/sys/net/bridge ] || echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
 hostname {node.name}
+# Closed to pods until the agent, which sees that folders below are made anew, has written their rules.
+nft -f {configuration}/policies.nft
 # What a reboot forgets.
 rm -rf {folder}/run {folder}/cni
 for pair in run:/run cni:/var/lib/cni containerd:/var/lib/containerd kubelet:/var/lib/kubelet \\

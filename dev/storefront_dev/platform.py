@@ -11,7 +11,7 @@ from storefront_dev.binaries import binaries, kubectl
 from storefront_dev.clusters import Cluster
 from storefront_dev.errors import ClusterError
 from storefront_dev.folders import REPOSITORY
-from storefront_dev.images import archive, builder, catalogue
+from storefront_dev.images import archive, builder, catalogue, open_files
 from storefront_dev.progress import Progress
 from storefront_dev.simulated import SimulatedCluster
 
@@ -39,7 +39,7 @@ def provide_images(cluster: Cluster, progress: Progress) -> None:
         for record in records:
             builder.push(record, registry, progress)
     else:
-        cluster.load_images([record.archive for record in records])
+        cluster.load_images(open_files.archives_for(cluster, records, progress))
 
 
 def install_operator(cluster: Cluster, progress: Progress) -> None:

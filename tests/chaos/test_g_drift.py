@@ -34,6 +34,7 @@ MUTATIONS: dict[str, Json] = {
     "Secret": {"data": "d3Jvbmc="},
     "ConfigMap": {"data": "wrong"},
     "Service": {"spec": {"selector": {"app.kubernetes.io/name": "somebody-elses"}}},
+    "NetworkPolicy": {"spec": {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "somebody-elses"}}}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": 5}},
     "StatefulSet": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}},
     "Job": _LABELS,

@@ -91,6 +91,7 @@ CHILD_KINDS = [
     ("v1", "Service"),
     ("rbac.authorization.k8s.io/v1", "Role"),
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
     ("policy/v1", "PodDisruptionBudget"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "Deployment"),

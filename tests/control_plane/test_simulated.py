@@ -70,8 +70,9 @@ def test_the_quickstart_becomes_ready(api: Cluster) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_the_scheduler_keeps_the_members_apart_and_their_volumes_stay_where_they_are(api: Cluster) -> None:
-    members = pods(api, "data")
-    claims = api.list("v1", "PersistentVolumeClaim", namespace=f"{NAME}-data")
+    selector = "app.kubernetes.io/name=postgres"
+    members = api.list("v1", "Pod", selector, namespace=f"{NAME}-data")
+    claims = api.list("v1", "PersistentVolumeClaim", selector, namespace=f"{NAME}-data")
 
     assert {pod["spec"]["nodeName"] for pod in members} == {"node1", "node2", "node3"}
     assert [claim["status"]["phase"] for claim in claims] == ["Bound"] * 3

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from storefront_operator.api import parse_storefront
 from storefront_operator.components import render_storefront
-from storefront_operator.engine.credentials import placeholders
+from storefront_operator.engine.credentials import generated_secrets, placeholders
 from storefront_operator.objects import key_of
 
 from tests.control_plane.harness import Cluster, Operator, eventually
@@ -349,7 +349,9 @@ def test_deletion_keeps_the_data_and_a_new_storefront_finds_it(
     deleted = cluster.kubectl("delete", "storefront", name, f"--cascade={cascade}", "--timeout=60s")
     assert deleted.returncode == 0, deleted.stderr + operator.log()
 
-    eventually(lambda: left_behind(cluster, name) == kept(name), "only the data is left", detail=operator.log)
+    eventually(
+        lambda: left_behind(cluster, name) == kept(manifest), "only the data is left", detail=operator.log
+    )
     namespace = cluster.get("v1", "Namespace", f"{name}-data")
     assert namespace is not None
     assert namespace["metadata"]["annotations"]["storefront.dev/retained"] == "true"
@@ -382,7 +384,9 @@ def left_behind(cluster: Cluster, name: str) -> set[tuple[str, str, str]]:
     return set(cluster.children(name))
 
 
-def kept(name: str) -> set[tuple[str, str, str]]:
-    data = f"{name}-data"
-    secrets = ("postgres-superuser", "postgres-replication", "postgres-product")
+def kept(manifest: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """The data namespace and the credentials in it; the claims are Kubernetes' own."""
+    storefront = parse_storefront(manifest)
+    data = storefront.namespace("data")
+    secrets = {secret.name for secret in generated_secrets(storefront) if secret.namespace == data}
     return {("Namespace", "", data), *(("Secret", data, secret) for secret in secrets)}

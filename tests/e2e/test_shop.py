@@ -155,6 +155,22 @@ def test_products_come_from_postgres_through_nginx(shop: str) -> None:
     assert len(json.loads(answer.data)["items"]) >= 60
 
 
+def test_product_reaches_postgres_and_the_web_app_does_not(shop: str, kubectl: Kubectl) -> None:
+    def reaches(layer: str, workload: str, port: int) -> bool:
+        target = f"/dev/tcp/postgres-rw.{NAME}-data.svc.cluster.local/{port}"
+        command = ["timeout", "2", "bash", "-c", f"exec 3<>{target}"]
+        result = kubectl.attempt(
+            f"--namespace={NAME}-{layer}", "exec", f"deployment/{workload}", "--", *command
+        )
+        # timeout's own, and bash's when it is refused: anything else is a failure of the test.
+        assert result.returncode in (0, 1, 124), result.stderr
+        return result.returncode == 0
+
+    assert reaches("services", "product", 5432)
+    assert not reaches("frontend", "web-customer", 5432)
+    assert not reaches("edge", "ingress", 5432)
+
+
 def test_https_shows_a_certificate_for_the_domain(
     shop: str, cluster: Cluster, kubectl: Kubectl, tmp_path: Path
 ) -> None:

@@ -1,3 +1,3 @@
-"""What a cloud gives a cluster, on one machine: volumes, and load balancers that are reachable from
-outside.
+"""What a cloud gives a cluster, on one machine: volumes, load balancers that are reachable from outside, and a
+network that enforces policies.
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 from lightkube import AsyncClient, KubeConfig
 
 from storefront_dev.agent.load_balancer import LoadBalancer
+from storefront_dev.agent.network_policies import NetworkPolicies
 from storefront_dev.agent.volumes import Provisioner
 
 
@@ -17,6 +18,7 @@ async def _run(kubeconfig: Path, nodes: Path) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(LoadBalancer(client).run())
         tasks.create_task(Provisioner(client, nodes).run())
+        tasks.create_task(NetworkPolicies(client, nodes).run())
 
 
 def main() -> None:

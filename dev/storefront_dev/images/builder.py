@@ -49,7 +49,7 @@ def build(
         current = _all_current(images, repository, version)
         if current:
             return current
-    with _one_at_a_time(progress):
+    with one_at_a_time(progress):
         base_id = _base_id(buildah, refresh=refresh_base)
         return [_outcome(buildah, image, repository, version, base_id, use_cache) for image in images]
 
@@ -60,16 +60,20 @@ def push(record: Record, registry: str, progress: Progress, *, insecure: bool = 
     `insecure` allows plain HTTP and certificates that can't be verified. Pushes this machine's architecture.
     """
     buildah = Buildah(progress)
-    log = _log(record.name)
-    if buildah.image_id(record.reference) != record.image_id:
-        # The archive outlived the storage.
-        buildah.show(f"{record.name}: unpack", log, "pull", f"docker-archive:{record.archive}")
+    log = log_of(record.name)
+    ensure_stored(buildah, record, log)
     name_and_tag = record.reference.rpartition("/")[2]
     target = f"{registry.rstrip('/')}/{name_and_tag}"
     progress(f"{record.name}: pushing to {target}")
     verify = ["--tls-verify=false"] if insecure else []
     buildah.show(f"{record.name}: push", log, "push", *verify, record.reference, f"docker://{target}")
     return target
+
+
+def ensure_stored(buildah: Buildah, record: Record, log: Path) -> None:
+    """Have a finished image in buildah's storage, where its archive may have outlived it."""
+    if buildah.image_id(record.reference) != record.image_id:
+        buildah.show(f"{record.name}: unpack", log, "pull", f"docker-archive:{record.archive}")
 
 
 def _all_current(images: Sequence[Image], repository: Path, version: str) -> list[Outcome]:
@@ -114,7 +118,7 @@ def _built(
     buildah: Buildah, image: Image, repository: Path, version: str, content_hash: str, use_cache: bool
 ) -> Record:
     started = time.monotonic()
-    log = _log(image.name)
+    log = log_of(image.name)
     log.unlink(missing_ok=True)
     reference = image.reference(version)
     buildah.build(
@@ -168,13 +172,14 @@ def _base_note() -> Path:
     return folders.cache() / "storage/base-id"
 
 
-def _log(name: str) -> Path:
+def log_of(name: str) -> Path:
+    """Where the full log of an image's build goes; its folder exists afterwards."""
     folders.logs().mkdir(parents=True, exist_ok=True)
     return folders.logs() / f"{name}.log"
 
 
 @contextmanager
-def _one_at_a_time(progress: Progress) -> Iterator[None]:
+def one_at_a_time(progress: Progress) -> Iterator[None]:
     """Two builds at once would write the same archives."""
     folders.cache().mkdir(parents=True, exist_ok=True)
     with (folders.cache() / "lock").open("w") as lock:

@@ -43,6 +43,9 @@ IMAGES = (
     ),
     Image("nginx", "images/nginx/Dockerfile", ("images/nginx",)),
     Image("postgres", "images/postgres/Dockerfile", ("images/postgres", "requirements/postgres-image.txt")),
+    Image("elasticsearch", "images/elasticsearch/Dockerfile", ("images/elasticsearch",)),
+    Image("redis", "images/redis/Dockerfile", ("images/redis",)),
+    Image("rabbitmq", "images/rabbitmq/Dockerfile", ("images/rabbitmq",)),
     Image(
         "product",
         "services/product/Dockerfile",

@@ -47,8 +47,10 @@ def _run(arguments: argparse.Namespace) -> int:
                 builder.push(record, arguments.push, progress, insecure=arguments.insecure)
         if arguments.load:
             from storefront_dev import clusters
+            from storefront_dev.images import open_files
 
-            clusters.resolve().load_images([record.archive for record in finished])
+            cluster = clusters.resolve()
+            cluster.load_images(open_files.archives_for(cluster, finished, progress))
     except ImageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -128,6 +128,17 @@ def _add_rules(spec: Schema) -> None:
             "message": "a setting that must be the same on all members cannot be set, such as max_connections",
         }
     ]
+    for store in ("postgres", "rabbitmq", "redis", "elasticsearch"):
+        spec["properties"][store]["x-kubernetes-validations"] = [
+            {
+                "rule": "!has(self.mode) || self.mode != 'External' || has(self.external)",
+                "message": "mode External needs external",
+            },
+            {
+                "rule": "!has(self.external) || (has(self.mode) && self.mode == 'External')",
+                "message": "external is only used in mode External",
+            },
+        ]
     names = ", ".join(f"'{name}'" for name in sorted(IMAGE_NAMES))
     overrides = spec["properties"]["images"]["properties"]["overrides"]
     overrides["maxProperties"] = 50
@@ -184,6 +195,44 @@ def _status() -> Schema:
             "desired": {"type": "integer", "format": "int32", "description": "Pods that should."},
             "version": {**text, "description": "Image tag that is rolled out."},
             "primary": {**text, "description": "Pod that takes the writes, for stores with one."},
+            "timeline": {
+                "type": "integer",
+                "format": "int64",
+                "description": "PostgreSQL's timeline: one more after each fail-over.",
+            },
+            "replicas": {
+                "type": "integer",
+                "format": "int32",
+                "description": "Members that replicate the primary.",
+            },
+            "sentinels": {"type": "integer", "format": "int32", "description": "Redis sentinels that serve."},
+            "nodesRunning": {
+                "type": "integer",
+                "format": "int32",
+                "description": "Members that run, as the store itself sees it.",
+            },
+            "partitions": {
+                "type": "integer",
+                "format": "int32",
+                "description": "RabbitMQ members that are cut off from others.",
+            },
+            "queues": {"type": "integer", "format": "int32", "description": "Quorum queues."},
+            "queueLeaders": {
+                "type": "object",
+                "additionalProperties": {"type": "integer", "format": "int32"},
+                "description": "How many queues each RabbitMQ member leads.",
+            },
+            "health": {**text, "description": "Elasticsearch's own word: green, yellow or red."},
+            "shards": {"type": "integer", "format": "int32", "description": "Active shards and copies."},
+            "shardsMissing": {
+                "type": "integer",
+                "format": "int32",
+                "description": "Shards and copies that are not active.",
+            },
+            "lag": {
+                **text,
+                "description": "How far the last replica is behind, such as 48Mi; 0 for less than 16Mi.",
+            },
         },
     }
     return {

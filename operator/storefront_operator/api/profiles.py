@@ -20,7 +20,11 @@ _COMMON: Values = {
     },
     "frontends": {"customer": {"shopName": "Storefront"}},
     "services": {"product": {"sampleCatalogue": False}},
-    "postgres": {"members": 3, "parameters": {}},
+    "postgres": {"mode": "Managed", "members": 3, "parameters": {}},
+    "rabbitmq": {"mode": "Managed", "members": 3},
+    "redis": {"mode": "Managed", "members": 2, "sentinels": 3},
+    "elasticsearch": {"mode": "Managed", "members": 3},
+    "networkPolicy": {"enabled": True},
 }
 
 # Requests are what a pod uses at rest plus headroom, limits what it may grow to. No CPU limits: they throttle
@@ -47,6 +51,19 @@ _SIZES: dict[Profile, Values] = {
             "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
             "storage": {"size": "20Gi"},
         },
+        "rabbitmq": {
+            "resources": {"requests": {"cpu": "200m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}},
+            "storage": {"size": "10Gi"},
+        },
+        "redis": {
+            "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+            "storage": {"size": "5Gi"},
+        },
+        "elasticsearch": {
+            "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {"memory": "2Gi"}},
+            "heapSize": "1Gi",
+            "storage": {"size": "20Gi"},
+        },
     },
     Profile.DEVELOPMENT: {
         "ingress": {
@@ -67,6 +84,19 @@ _SIZES: dict[Profile, Values] = {
         },
         "postgres": {
             "resources": {"requests": {"cpu": "50m", "memory": "192Mi"}, "limits": {"memory": "512Mi"}},
+            "storage": {"size": "1Gi"},
+        },
+        "rabbitmq": {
+            "resources": {"requests": {"cpu": "50m", "memory": "160Mi"}, "limits": {"memory": "512Mi"}},
+            "storage": {"size": "1Gi"},
+        },
+        "redis": {
+            "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
+            "storage": {"size": "1Gi"},
+        },
+        "elasticsearch": {
+            "resources": {"requests": {"cpu": "100m", "memory": "640Mi"}, "limits": {"memory": "1Gi"}},
+            "heapSize": "256Mi",
             "storage": {"size": "1Gi"},
         },
     },

@@ -7,7 +7,7 @@ and of the reference in the docs. A field that is left out takes the profile's v
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
@@ -198,6 +198,43 @@ class Storage(Model):
     )
 
 
+class StoreMode(StrEnum):
+    MANAGED = "Managed"
+    EXTERNAL = "External"
+
+
+class External(Model):
+    """A store that runs elsewhere, such as a cloud database."""
+
+    host: HostName = Field(description="Host name or IPv4 address.")
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] | None = Field(
+        None, description="Port. Default: the store's usual one."
+    )
+    secret_name: ObjectName = Field(
+        description="Secret with the keys username and password. PostgreSQL: in the data namespace, of a role that "
+        "may create roles and databases. Other stores: in the services namespace, what the services log in with.",
+    )
+
+
+class Store(Workload):
+    """A data store: a cluster that the operator runs, or one that runs elsewhere."""
+
+    mode: StoreMode | None = Field(
+        None,
+        description="Managed (default): the operator runs it. External: it runs elsewhere, see `external`.",
+    )
+    external: External | None = Field(None, description="Where it runs, with mode External.")
+    storage: Storage | None = Field(None, description="Volume of each member.")
+
+    @model_validator(mode="after")
+    def _external_has_an_address(self) -> Store:
+        if self.mode is StoreMode.EXTERNAL and self.external is None:
+            raise ValueError("mode External needs external")
+        if self.mode is not StoreMode.EXTERNAL and self.external is not None:
+            raise ValueError("external is only used in mode External")
+        return self
+
+
 CLUSTER_WIDE_PARAMETERS = frozenset(
     {
         "hot_standby",
@@ -220,13 +257,12 @@ RESERVED_ENV_PREFIXES = ("PATRONI_", "POD_")
 """Variables of PostgreSQL's members by which they find and know each other."""
 
 
-class Postgres(Workload):
+class Postgres(Store):
     """PostgreSQL with Patroni: a primary, one synchronous replica, the other members replicate after them."""
 
     members: Annotated[int, Field(strict=True, ge=1, le=9)] | None = Field(
         None, description="Members of the cluster, the primary included. Default: 3."
     )
-    storage: Storage | None = Field(None, description="Volume of each member.")
     parameters: dict[str, str] | None = Field(
         None,
         description="postgresql.conf settings that win over the operator's, such as work_mem: 16MB. "
@@ -249,6 +285,48 @@ class Postgres(Workload):
         for name in sorted(set(self.parameters or ()) & CLUSTER_WIDE_PARAMETERS):
             raise ValueError(f"parameters: {name!r} must be the same on all members and cannot be set")
         return self
+
+
+Quorum = Literal[1, 3, 5, 7]
+
+
+class RabbitMq(Store):
+    """RabbitMQ: the events between services, in quorum queues."""
+
+    members: Quorum | None = Field(
+        None, description="Members of the cluster; an odd number, so that a majority is clear. Default: 3."
+    )
+
+
+class Redis(Store):
+    """Redis with Sentinel: cache and carts."""
+
+    members: Annotated[int, Field(strict=True, ge=2, le=5)] | None = Field(
+        None, description="Members: one primary, the others replicate it. Default: 2."
+    )
+    sentinels: Literal[3, 5, 7] | None = Field(
+        None, description="Sentinels; a majority of them elects the primary. Default: 3."
+    )
+
+
+class Elasticsearch(Store):
+    """Elasticsearch: product search."""
+
+    members: Annotated[int, Field(strict=True, ge=1, le=9)] | None = Field(
+        None, description="Members of the cluster, each of which may be elected. Default: 3."
+    )
+    heap_size: Quantity | None = Field(
+        None,
+        description="Java heap of each member; half of its memory limit at most. Default: the profile's.",
+    )
+
+
+class NetworkPolicies(Model):
+    """Network policies: everything is denied but the connections that the platform needs."""
+
+    enabled: Flag | None = Field(
+        None, description="Write them. They are enforced where the cluster's network does so. Default: true."
+    )
 
 
 class PullSecret(Model):
@@ -277,7 +355,7 @@ class Images(Model):
     overrides: dict[str, Annotated[str, StringConstraints(pattern=r"^\S+$")]] | None = Field(
         None,
         description="Full image reference per image, such as postgres: registry.example.com/pg:15.1. "
-        "Keys: nginx, postgres, product, web-customer.",
+        "Keys: elasticsearch, nginx, postgres, product, rabbitmq, redis, web-customer.",
     )
 
     @model_validator(mode="after")
@@ -290,7 +368,9 @@ class Images(Model):
         return self
 
 
-IMAGE_NAMES = frozenset({"nginx", "postgres", "product", "web-customer"})
+IMAGE_NAMES = frozenset(
+    {"elasticsearch", "nginx", "postgres", "product", "rabbitmq", "redis", "web-customer"}
+)
 """Images that a Storefront runs; `storefront-dev images` builds them under these names."""
 
 
@@ -318,6 +398,10 @@ class StorefrontSpec(Model):
     frontends: Frontends | None = Field(None, description="The web apps.")
     services: Services | None = Field(None, description="The microservices.")
     postgres: Postgres | None = Field(None, description="Relational data of all services.")
+    rabbitmq: RabbitMq | None = Field(None, description="Events between the services.")
+    redis: Redis | None = Field(None, description="Cache and carts.")
+    elasticsearch: Elasticsearch | None = Field(None, description="Product search.")
+    network_policy: NetworkPolicies | None = Field(None, description="Which connections are allowed.")
 
     def dumped(self) -> dict[str, Any]:
         """What was set, as plain camelCase data."""

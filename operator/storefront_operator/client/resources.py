@@ -26,6 +26,7 @@ NAMESPACES = Resource("v1", "Namespace", "namespaces", namespaced=False)
 EVENTS = Resource("v1", "Event", "events")
 PODS = Resource("v1", "Pod", "pods")
 CLAIMS = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+NODES = Resource("v1", "Node", "nodes", namespaced=False)
 
 CHILD_RESOURCES: tuple[Resource, ...] = (
     NAMESPACES,
@@ -35,6 +36,7 @@ CHILD_RESOURCES: tuple[Resource, ...] = (
     Resource("v1", "Secret", "secrets"),
     Resource("v1", "ConfigMap", "configmaps"),
     Resource("v1", "Service", "services"),
+    Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     Resource("apps/v1", "StatefulSet", "statefulsets"),
     Resource("batch/v1", "Job", "jobs"),
@@ -42,7 +44,7 @@ CHILD_RESOURCES: tuple[Resource, ...] = (
 )
 """Kinds of which a Storefront has children, in the order in which they are written."""
 
-_BY_KIND = {resource.kind: resource for resource in (*CHILD_RESOURCES, PODS, CLAIMS, STOREFRONTS)}
+_BY_KIND = {resource.kind: resource for resource in (*CHILD_RESOURCES, PODS, CLAIMS, NODES, STOREFRONTS)}
 
 
 def resource_of(kind: str) -> Resource:

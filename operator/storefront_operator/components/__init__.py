@@ -4,13 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storefront_operator.api import Storefront
-from storefront_operator.components.base import Component, GeneratedSecret, Health, OnceJob, Reason
+from storefront_operator.components.base import (
+    Component,
+    GeneratedSecret,
+    Health,
+    Inquiry,
+    OnceJob,
+    Reason,
+    Repair,
+)
 from storefront_operator.components.common import common_context
 from storefront_operator.components.customer_web import CustomerWeb
+from storefront_operator.components.elasticsearch import Elasticsearch
 from storefront_operator.components.ingress import Ingress
 from storefront_operator.components.namespaces import Namespaces
+from storefront_operator.components.network_policies import NetworkPolicies
 from storefront_operator.components.postgres import Postgres
 from storefront_operator.components.product import Product
+from storefront_operator.components.rabbitmq import RabbitMq
+from storefront_operator.components.redis import Redis
 from storefront_operator.objects import Manifest, Observed, fingerprint
 from storefront_operator.rendering import finish, render_folder
 from storefront_operator.rendering.finish import add_config_hashes
@@ -21,8 +33,10 @@ __all__ = [
     "Component",
     "GeneratedSecret",
     "Health",
+    "Inquiry",
     "OnceJob",
     "Reason",
+    "Repair",
     "context_of",
     "render_component",
     "render_storefront",
@@ -31,7 +45,17 @@ __all__ = [
 
 NAMESPACES = Namespaces()
 
-COMPONENTS: Sequence[Component] = (NAMESPACES, Postgres(), Product(), CustomerWeb(), Ingress())
+COMPONENTS: Sequence[Component] = (
+    NAMESPACES,
+    Postgres(),
+    RabbitMq(),
+    Redis(),
+    Elasticsearch(),
+    Product(),
+    CustomerWeb(),
+    Ingress(),
+    NetworkPolicies(),
+)
 """In the order in which people read about them in the status."""
 
 

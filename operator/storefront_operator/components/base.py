@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from storefront_operator.api import Storefront
+from storefront_operator.client import Client
 from storefront_operator.objects import Observed
 
 
@@ -79,7 +81,32 @@ class OnceJob:
         return storefront.completed_jobs.get(self.name) == self.version
 
 
-class Component(Protocol):
+@dataclass(frozen=True)
+class Inquiry:
+    """What a store is asked on its management port: `paths` of the base `url`, each answered with JSON.
+
+    `members` is how many members should answer for themselves.
+    """
+
+    url: str
+    paths: Sequence[str]
+    members: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+class Repair(Protocol):
+    """Something that is done to a store beyond its objects. Whether it is due is decided purely; `run` does it."""
+
+    async def run(self, client: Client) -> str | None:
+        """Do it if it is still due; returns what was done, for an event, or None.
+
+        Raises `ApiError` and `ApiUnavailableError`; the pass is then tried again.
+        """
+        ...
+
+
+class Component(ABC):
     """One part of the platform. Its templates are the folder of the same name."""
 
     name: str
@@ -87,16 +114,28 @@ class Component(Protocol):
 
     def secrets(self, storefront: Storefront) -> Sequence[GeneratedSecret]:
         """Secrets to generate before anything is rendered."""
-        ...
+        return ()
 
     def jobs(self, storefront: Storefront, observed: Observed) -> Sequence[OnceJob]:
         """Once-only work, done or not."""
-        ...
+        return ()
 
+    def repairs(self, storefront: Storefront, observed: Observed) -> Sequence[Repair]:
+        """What is due now beyond the objects, most urgent first."""
+        return ()
+
+    def inquiry(self, storefront: Storefront, observed: Observed) -> Inquiry | None:
+        """What the store itself is asked between passes; None for what has no management port."""
+        return None
+
+    def judge(self, inquiry: Inquiry, answers: Sequence[Any]) -> Health:
+        """Judge what was answered, path by path; None where the store answered with an error."""
+        raise NotImplementedError
+
+    @abstractmethod
     def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
         """What the templates may use besides the common context."""
-        ...
 
+    @abstractmethod
     def health(self, storefront: Storefront, observed: Observed) -> Health:
         """Judge the live children."""
-        ...

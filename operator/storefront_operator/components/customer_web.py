@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from storefront_operator.api import Storefront
-from storefront_operator.components.base import GeneratedSecret, Health, OnceJob
+from storefront_operator.components.base import Component, Health
 from storefront_operator.components.common import image_reference, merged_env
 from storefront_operator.components.workloads import workload_health
 from storefront_operator.objects import Observed
 
 
-class CustomerWeb:
+class CustomerWeb(Component):
     """Static files behind NGINX; its one setting is a JSON file that the page reads."""
 
     name = "web-customer"
     condition = "CustomerWebReady"
-
-    def secrets(self, storefront: Storefront) -> Sequence[GeneratedSecret]:
-        return ()
-
-    def jobs(self, storefront: Storefront, observed: Observed) -> Sequence[OnceJob]:
-        return ()
 
     def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
         spec = storefront.spec["frontends"]["customer"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storefront_operator.api import Storefront
-from storefront_operator.components.base import GeneratedSecret, Health, OnceJob, Reason
+from storefront_operator.components.base import Component, GeneratedSecret, Health, Reason
 from storefront_operator.components.common import image_reference, merged_env
 from storefront_operator.components.workloads import workload_health, worst
 from storefront_operator.objects import Observed
@@ -14,7 +14,7 @@ from storefront_operator.objects import Observed
 TLS_SECRET = "ingress-tls"  # noqa: S105 - the name of a Secret
 
 
-class Ingress:
+class Ingress(Component):
     """TLS, hosts and routing."""
 
     name = "ingress"
@@ -29,9 +29,6 @@ class Ingress:
                 storefront.namespace("edge"), TLS_SECRET, self.name, hosts=(domain, f"*.{domain}")
             ),
         )
-
-    def jobs(self, storefront: Storefront, observed: Observed) -> Sequence[OnceJob]:
-        return ()
 
     def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
         spec = storefront.spec["ingress"]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from storefront_operator.api import LAYERS, Storefront
-from storefront_operator.components.base import GeneratedSecret, Health, OnceJob, Reason
+from storefront_operator.components.base import Component, Health, Reason
 from storefront_operator.objects import Observed
 
 
-class Namespaces:
+class Namespaces(Component):
     """The namespaces, all with pod security level `restricted`."""
 
     name = "namespaces"
     condition = "NamespacesReady"
-
-    def secrets(self, storefront: Storefront) -> Sequence[GeneratedSecret]:
-        return ()
-
-    def jobs(self, storefront: Storefront, observed: Observed) -> Sequence[OnceJob]:
-        return ()
 
     def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
         return {}

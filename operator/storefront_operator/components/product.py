@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storefront_operator.api import Storefront
-from storefront_operator.components.base import GeneratedSecret, Health, OnceJob
+from storefront_operator.components.base import Component, Health, OnceJob
 from storefront_operator.components.common import image_reference, merged_env
 from storefront_operator.components.postgres import data_identity, database_secret
 from storefront_operator.components.workloads import job_health, rolled_out_image, workload_health, worst
@@ -16,14 +16,11 @@ MIGRATE_JOB = "product-migrate"
 POOL_SIZE = 5
 
 
-class Product:
+class Product(Component):
     """A stateless Deployment; its schema is migrated by a Job before a new image rolls out."""
 
     name = "product"
     condition = "ProductReady"
-
-    def secrets(self, storefront: Storefront) -> Sequence[GeneratedSecret]:
-        return ()
 
     def jobs(self, storefront: Storefront, observed: Observed) -> Sequence[OnceJob]:
         version = fingerprint(

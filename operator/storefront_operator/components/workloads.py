@@ -76,10 +76,10 @@ def job_health(
 
 
 def worst(*judgements: Health | None) -> Health:
-    """The judgement that matters most: not ready before progressing before fine. The numbers are the first's."""
+    """The judgement that matters most: not ready before progressing before fine. The numbers are everybody's."""
     present = [health for health in judgements if health is not None]
     chosen = min(present, key=lambda health: (health.ready, not health.progressing))
-    facts = {**present[0].facts}
+    facts = {name: value for health in present for name, value in health.facts.items()}
     return Health(chosen.ready, chosen.reason, chosen.message, chosen.progressing, facts)
 
 

@@ -19,6 +19,7 @@ from storefront_operator.engine import conditions, metrics
 from storefront_operator.engine.apply import Applier
 from storefront_operator.engine.conditions import Verdict
 from storefront_operator.engine.events import EventPoster
+from storefront_operator.engine.inquiries import Inquiries
 from storefront_operator.engine.queue import Queue
 from storefront_operator.engine.reconcile import GoneError, PassFailedError, Reconciler
 from storefront_operator.engine.teardown import tear_down
@@ -44,7 +45,8 @@ class Engine:
         self.view = View(client, lambda name: self._queue.add_after(name, _SETTLE))
         self._applier = Applier(client, self.view)
         self._events = EventPoster(client)
-        self._reconciler = Reconciler(client, self.view, self._applier, self._events)
+        self._inquiries = Inquiries(self._queue.add)
+        self._reconciler = Reconciler(client, self.view, self._applier, self._events, self._inquiries)
         self._resources: dict[str, Resource] = {}
         self._passed: dict[str, float] = {}
         """When the last pass over each Storefront ended."""
@@ -60,6 +62,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.view.run())
             group.create_task(self._events.run())
+            group.create_task(self._inquiries.run())
             await self.view.synced()
             # What is known now is known for long: the garbage collector need not go through it again and again.
             gc.collect()

@@ -48,7 +48,8 @@ class Informer:
         self._selector = selector
         self._on_change = on_change
         self._listing = listing
-        self._children: dict[ChildKey, Child] = {}
+        self.children: dict[ChildKey, Child] = {}
+        """Every object of the kind; do not change it."""
         self._by_storefront: dict[str, dict[ChildKey, Child]] = defaultdict(dict)
 
     def of_storefront(self, name: str) -> dict[ChildKey, Child]:
@@ -116,7 +117,7 @@ class Informer:
         """Whether exactly this state is in the cache; costs no projection."""
         metadata = live["metadata"]
         key = ChildKey(self.resource.kind, metadata.get("namespace", ""), metadata["name"])
-        known = self._children.get(key)
+        known = self.children.get(key)
         return known is not None and (known.uid, known.resource_version) == (
             metadata["uid"],
             metadata["resourceVersion"],
@@ -124,28 +125,28 @@ class Informer:
 
     def _replace(self, children: Iterable[Child]) -> None:
         new = {child.key: child for child in children}
-        for key, old in list(self._children.items()):
+        for key, old in list(self.children.items()):
             if key not in new:
                 self._remove(old)
         for child in new.values():
             self._put(child, notify=True)
 
     def _put(self, child: Child, *, notify: bool) -> None:
-        old = self._children.get(child.key)
+        old = self.children.get(child.key)
         if old is not None and not child.is_newer_than(old):
             return
         if old is not None and old.storefront != child.storefront:
             self._by_storefront[old.storefront].pop(child.key, None)
-        self._children[child.key] = child
+        self.children[child.key] = child
         self._by_storefront[child.storefront][child.key] = child
         if notify:
             self._on_change(old, child)
 
     def _remove(self, child: Child) -> None:
-        old = self._children.get(child.key)
+        old = self.children.get(child.key)
         if old is None or old.uid != child.uid:
             return
-        del self._children[child.key]
+        del self.children[child.key]
         siblings = self._by_storefront[old.storefront]
         siblings.pop(child.key, None)
         if not siblings:

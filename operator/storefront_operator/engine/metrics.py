@@ -12,6 +12,9 @@ WATCH_FAILURES = Counter("storefront_watch_failures_total", "Watches that broke,
 PASS_AGE = Gauge(
     "storefront_last_pass_age_seconds", "Seconds since the last pass over a Storefront ended.", ["storefront"]
 )
+INQUIRIES = Counter(
+    "storefront_inquiries_total", "Questions to stores on their management ports.", ["component", "outcome"]
+)
 QUEUE_DEPTH = Gauge("storefront_queue_depth", "Storefronts that wait for a pass.")
 QUEUE_AGE = Gauge("storefront_queue_age_seconds", "How long the first in line has been waiting; 0 for none.")
 WATCH_AGE = Gauge("storefront_watch_age_seconds", "Seconds since the last sign of life of a watch.", ["kind"])

@@ -21,7 +21,9 @@ class Why(StrEnum):
 
 _WAVES: Sequence[frozenset[str]] = (
     frozenset({"Namespace"}),
-    frozenset({"ServiceAccount", "Role", "Secret", "ConfigMap", "Service", "PodDisruptionBudget"}),
+    frozenset(
+        {"ServiceAccount", "Role", "Secret", "ConfigMap", "Service", "NetworkPolicy", "PodDisruptionBudget"}
+    ),
     # The API server looks a binding's Role up, to see whether the operator may grant it: so it comes after.
     frozenset({"RoleBinding", "StatefulSet", "Job", "Deployment"}),
 )

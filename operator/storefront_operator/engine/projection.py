@@ -7,7 +7,9 @@ from sys import intern
 from typing import Any
 from weakref import WeakValueDictionary
 
-from storefront_operator.objects import Child, ChildKey, Manifest
+import orjson
+
+from storefront_operator.objects import Child, ChildKey, Manifest, is_out_of_service
 from storefront_operator.objects.fingerprint import owned_fingerprint
 from storefront_operator.objects.labels import (
     COMPONENT,
@@ -15,13 +17,14 @@ from storefront_operator.objects.labels import (
     GENERATED,
     INPUTS_HASH,
     NAME,
+    REPLICATION,
     ROLE,
     STOREFRONT,
 )
 
 Facts = dict[str, Any]
 
-_LABELS = (STOREFRONT, COMPONENT, NAME, ROLE, GENERATED)
+_LABELS = (STOREFRONT, COMPONENT, NAME, ROLE, REPLICATION, GENERATED)
 """Labels that are kept."""
 
 
@@ -106,11 +109,27 @@ def _pod(live: Manifest) -> Facts:
         "ready": conditions.get("Ready", {}).get("status") == "True",
         "unschedulable": unschedulable,
         "node": intern(live["spec"].get("nodeName", "")),
+        "member": _member(live["metadata"].get("annotations", {}).get("status")),
         "containers": tuple(
             _container(container)
             for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
             if "waiting" in container.get("state", {})
         ),
+    }
+
+
+def _member(status: str | None) -> Facts | None:
+    """What Patroni writes of a member into its pod's annotation `status` (patroni/ha.py, `touch_member`)."""
+    if not status:
+        return None
+    try:
+        data = orjson.loads(status)
+    except ValueError:
+        return None
+    return {
+        "timeline": data.get("timeline"),
+        "position": data.get("xlog_location"),
+        "streaming": data.get("replication_state") == "streaming",
     }
 
 
@@ -124,6 +143,10 @@ def _container(status: Mapping[str, Any]) -> Facts:
         "message": waiting.get("message", "")[:200],
         "exitCode": terminated.get("exitCode"),
     }
+
+
+def _node(live: Manifest) -> Facts:
+    return {"outOfService": is_out_of_service(live)}
 
 
 def _service(live: Manifest) -> Facts:
@@ -147,6 +170,7 @@ _FACTS: dict[str, Callable[[Manifest], Facts]] = {
     "StatefulSet": _workload,
     "Job": _job,
     "Pod": _pod,
+    "Node": _node,
     "Service": _service,
     "Secret": _secret,
 }

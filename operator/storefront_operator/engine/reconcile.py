@@ -21,11 +21,13 @@ from storefront_operator.components import (
     render_component,
     rendering_inputs,
 )
+from storefront_operator.components.workloads import worst
 from storefront_operator.engine import conditions, metrics
 from storefront_operator.engine.apply import Applier, NamespaceConflictError, Outcome
 from storefront_operator.engine.conditions import Status, Verdict
 from storefront_operator.engine.credentials import ensure_credentials, lacks_credentials
 from storefront_operator.engine.events import EventPoster
+from storefront_operator.engine.inquiries import Inquiries
 from storefront_operator.engine.merge_patch import merge_patch
 from storefront_operator.engine.plan import Plan, Wanted, Why, is_steady, make_plan
 from storefront_operator.engine.view import View
@@ -60,8 +62,11 @@ class _Rendered:
 class Reconciler:
     """Runs passes. It keeps nothing that a restart could lose but the memory of its own last writes."""
 
-    def __init__(self, client: Client, view: View, applier: Applier, events: EventPoster) -> None:
+    def __init__(
+        self, client: Client, view: View, applier: Applier, events: EventPoster, inquiries: Inquiries
+    ) -> None:
         self._client = client
+        self._inquiries = inquiries
         self._events = events
         self._view = view
         self._applier = applier
@@ -93,6 +98,7 @@ class Reconciler:
             await self.write_status(resource, conditions.kept_status(status, generation, verdict, _now()))
             return False
         started = time.monotonic()
+        await self._repair(storefront)
         outcome = await self._converge(storefront)
         again = await self._report(resource, storefront, status, outcome)
         self._tell_drift(storefront, outcome)
@@ -142,6 +148,19 @@ class Reconciler:
         self._statuses.pop(name, None)
         self._rendered.pop(name, None)
         self._applier.forget(name)
+        self._inquiries.forget(name)
+
+    async def _repair(self, storefront: Storefront) -> None:
+        """First of all what ends an outage; it concerns what runs, not what is wanted."""
+        observed = self._view.observe(storefront.name)
+        for component in COMPONENTS:
+            for repair in component.repairs(storefront, observed):
+                done = await repair.run(self._client)
+                if done:
+                    log.info("repair", storefront=storefront.name, done=done)
+                    self._events.tell(
+                        storefront.name, storefront.uid, reason="FailOverHelped", message=done, warning=True
+                    )
 
     async def _converge(self, storefront: Storefront) -> Outcome:
         observed = self._view.observe(storefront.name)
@@ -201,7 +220,15 @@ class Reconciler:
         observed = self._view.observe(storefront.name)
         done = {**storefront.completed_jobs, **_succeeded_jobs(storefront, observed)}
         judged = replace(storefront, status={**status, "completedJobs": done})
-        healths = {c.name: (c.condition, c.health(judged, observed)) for c in COMPONENTS}
+        said = self._inquiries.healths(storefront.name)
+        healths = {
+            c.name: (c.condition, worst(c.health(judged, observed), said.get(c.name))) for c in COMPONENTS
+        }
+        self._inquiries.follow(
+            storefront.name,
+            [(c, inquiry) for c in COMPONENTS if (inquiry := c.inquiry(storefront, observed)) is not None],
+            settled=all(health.reason is Reason.AS_DESIRED for _, health in healths.values()),
+        )
         new = conditions.build_status(
             status,
             storefront.generation,

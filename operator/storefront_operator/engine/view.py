@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from storefront_operator.client import CHILD_RESOURCES, Client
-from storefront_operator.client.resources import CLAIMS, PODS
+from storefront_operator.client.resources import CLAIMS, NODES, PODS
 from storefront_operator.engine import metrics
 from storefront_operator.engine.informer import Informer
 from storefront_operator.objects import Child, Manifest, Observed
@@ -34,6 +34,8 @@ class View:
             resource.kind: Informer(client, resource, selector, self._changed, listing)
             for resource, selector in selectors.items()
         }
+        self._nodes = Informer(client, NODES, "", self._node_changed, listing)
+        self.informers[NODES.kind] = self._nodes
 
     async def run(self) -> None:
         """Keep all caches up to date until cancelled."""
@@ -51,7 +53,7 @@ class View:
         children = {}
         for informer in self.informers.values():
             children.update(informer.of_storefront(storefront))
-        return Observed(children)
+        return Observed(children, self._nodes.children)
 
     def learn(self, live: Manifest) -> Child:
         """Take the answer to an own write into the cache."""
@@ -73,6 +75,14 @@ class View:
         now = time.monotonic()
         for kind, informer in self.informers.items():
             metrics.WATCH_AGE.labels(kind=kind).set(now - informer.last_event)
+
+    def _node_changed(self, before: Child | None, after: Child | None) -> None:
+        if before is not None and after is not None and before.facts == after.facts:
+            return
+        (node,) = {child.key.name for child in (before, after) if child is not None}
+        pods = self.informers[PODS.kind].children.values()
+        for storefront in {pod.storefront for pod in pods if pod.facts["node"] == node}:
+            self._notify(storefront)
 
     def _changed(self, before: Child | None, after: Child | None) -> None:
         for child in (before, after):

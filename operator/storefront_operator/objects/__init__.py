@@ -2,6 +2,17 @@
 
 from storefront_operator.objects.child import Child, ChildKey, Manifest, key_of
 from storefront_operator.objects.fingerprint import fingerprint, owned_fields
+from storefront_operator.objects.node import OUT_OF_SERVICE, is_out_of_service
 from storefront_operator.objects.observed import Observed
 
-__all__ = ["Child", "ChildKey", "Manifest", "Observed", "fingerprint", "key_of", "owned_fields"]
+__all__ = [
+    "OUT_OF_SERVICE",
+    "Child",
+    "ChildKey",
+    "Manifest",
+    "Observed",
+    "fingerprint",
+    "is_out_of_service",
+    "key_of",
+    "owned_fields",
+]

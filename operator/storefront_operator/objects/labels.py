@@ -12,11 +12,17 @@ STOREFRONT = "storefront.dev/name"
 ROLE = "role"
 """Label of a store's pod: the role its member plays now, as `primary`; the store itself keeps it."""
 
+REPLICATION = "storefront.dev/replication"
+"""Label of a Redis replica's pod: `linked` or `broken`, its link to the primary; the store itself keeps it."""
+
 DESIRED_HASH = "storefront.dev/desired-hash"
 """Annotation of a child: the fingerprint of the object that was applied last."""
 
 CONFIG_HASH = "storefront.dev/config-hash"
 """Annotation of a pod template: changes when a ConfigMap or Secret that the pod reads changes."""
+
+RELOADED = "storefront.dev/reloaded"
+"""Annotation of a ConfigMap or Secret: the pods that read it notice a change by themselves, none is restarted."""
 
 GENERATED = "storefront.dev/generated"
 """Label of a Secret whose content the operator made once and never makes again."""

@@ -13,6 +13,8 @@ class Observed:
     """The live children of one Storefront, by key."""
 
     children: Mapping[ChildKey, Child] = field(default_factory=dict)
+    nodes: Mapping[ChildKey, Child] = field(default_factory=dict)
+    """Every node of the cluster."""
 
     def get(self, kind: str, namespace: str, name: str) -> Child | None:
         """The live child of that identity, or None."""
@@ -25,6 +27,17 @@ class Observed:
             for key, child in self.children.items()
             if key.kind == kind and namespace in (None, key.namespace)
         )
+
+    def is_lost(self, pod: Child) -> bool:
+        """Whether the node of a pod is out of the cluster, or declared out of service: then nothing runs there.
+
+        A node that is merely not ready proves nothing, for its pods may run on.
+        """
+        name = pod.facts["node"]
+        if not name:
+            return False
+        node = self.nodes.get(ChildKey("Node", "", name))
+        return node is None or bool(node.facts["outOfService"])
 
     def secret_data(self, namespace: str, name: str) -> Mapping[str, str] | None:
         """The base64 values of a generated Secret, or None when it does not exist yet."""

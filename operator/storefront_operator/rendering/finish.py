@@ -13,6 +13,7 @@ from storefront_operator.objects.labels import (
     FIELD_MANAGER,
     GENERATED,
     MANAGED_BY,
+    RELOADED,
     STOREFRONT,
 )
 
@@ -52,10 +53,14 @@ def outlives_storefront(storefront: Storefront, manifest: Mapping[str, Any]) -> 
 def add_config_hashes(manifests: Iterable[Manifest]) -> None:
     """Annotate each pod template with the hash of the ConfigMaps and Secrets it reads.
 
-    So a change of configuration rolls exactly the pods that read it.
+    So a change of configuration rolls exactly the pods that read it, unless they reload it by themselves.
     """
     manifests = list(manifests)
-    contents = {key_of(m): m.get("data") for m in manifests if m["kind"] in ("ConfigMap", "Secret")}
+    contents = {
+        key_of(m): m.get("data")
+        for m in manifests
+        if m["kind"] in ("ConfigMap", "Secret") and RELOADED not in m["metadata"].get("annotations", {})
+    }
     for manifest in manifests:
         template = manifest.get("spec", {}).get("template")
         if manifest["kind"] not in ("Deployment", "StatefulSet") or template is None:

@@ -191,11 +191,37 @@ class TestPostgres:
         status = {"replicas": 3, "updatedReplicas": 3, "readyReplicas": ready, "observedGeneration": 1}
         return live("StatefulSet", "postgres", "shop-data", spec=spec, status=status)
 
-    def member(self, number: int, role: str, *, ready: bool = True) -> Child:
-        conditions = [{"type": "Ready", "status": str(ready)}]
-        labels = {"role": role}
-        name = f"postgres-{number}"
-        return pod(name, "postgres", "shop-data", labels=labels, status={"conditions": conditions})
+    def member(self, number: int, role: str, *, ready: bool = True, says: str = "") -> Child:
+        metadata = {"labels": {"app.kubernetes.io/name": "postgres", "role": role}}
+        metadata["annotations"] = {"status": says} if says else {}
+        status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+        return pod(f"postgres-{number}", "postgres", "shop-data", metadata=metadata, status=status)
+
+    def test_replication_is_told_from_what_the_members_say(self) -> None:
+        mebibyte = 1024 * 1024
+        streaming = (
+            '{"state": "running", "replication_state": "streaming", "timeline": 4, "xlog_location": %d}'
+        )
+        members = [
+            self.member(0, "primary", says=f'{{"timeline": 4, "xlog_location": {100 * mebibyte}}}'),
+            self.member(1, "replica", says=streaming % (99 * mebibyte)),
+            self.member(2, "replica", says=streaming % (50 * mebibyte)),
+        ]
+
+        facts = self.health(self.members(), *members).facts
+
+        assert (facts["timeline"], facts["replicas"], facts["lag"]) == (4, 2, "48Mi")
+
+    def test_a_small_distance_is_no_lag_and_a_copying_member_no_replica(self) -> None:
+        members = [
+            self.member(0, "primary", says='{"timeline": 1, "xlog_location": 5000}'),
+            self.member(1, "replica", says='{"replication_state": "streaming", "xlog_location": 4000}'),
+            self.member(2, "replica", says='{"state": "creating replica"}'),
+        ]
+
+        facts = self.health(self.members(), *members).facts
+
+        assert (facts["replicas"], facts["lag"]) == (1, "0")
 
     def test_the_primary_is_told(self) -> None:
         members = [self.member(0, "replica"), self.member(1, "primary"), self.member(2, "replica")]

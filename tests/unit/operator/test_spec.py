@@ -78,7 +78,7 @@ def test_a_single_field_overrides_the_profile_and_nothing_else() -> None:
         ),
         (
             {"images": {"overrides": {"pg": "x"}}},
-            "spec.images: overrides: unknown image 'pg'; allowed: nginx",
+            "spec.images: overrides: unknown image 'pg'; allowed: elasticsearch, nginx",
         ),
         (
             {"postgres": {"extraEnv": [{"name": "PATRONI_SCOPE", "value": "x"}]}},

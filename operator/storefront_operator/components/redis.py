@@ -1,0 +1,189 @@
+"""Redis with Sentinel: elections are the sentinels', this component renders and judges.
+
+What is promised: an acknowledged write outlives the process of its server; replication is asynchronous, so a primary
+that dies loses what its replica had not received yet (milliseconds), and one that is cut off from the network goes on
+for about 3 s. A primary that is stopped in order (deletion, drain, rollout) loses nothing.
+
+**Credentials rotate without downtime.** The access list holds two hashes for a user whose Secret has the key
+`previousPassword` next to `password`, and running servers load a changed list by themselves (within two minutes, when
+the kubelet has exchanged it; nothing restarts). So: move `password` to `previousPassword` and write a new `password`;
+let the clients take it up; remove `previousPassword`.
+For the users `sentinel` and `replication` the clients are the pods of Redis, which read their password when they
+start: restart both StatefulSets in between.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from storefront_operator.api import Storefront
+from storefront_operator.api.quantities import parse_quantity
+from storefront_operator.components.base import Component, GeneratedSecret, Health, Reason
+from storefront_operator.components.common import image_reference, merged_env
+from storefront_operator.components.external import external_health, is_external
+from storefront_operator.components.workloads import workload_health, worst
+from storefront_operator.objects import Child, Observed
+from storefront_operator.objects.labels import NAME, REPLICATION, ROLE
+
+SERVICES = ("product", "order")
+"""Services that may connect; each has the keys and channels that begin with its own name."""
+
+SENTINELS = "redis-sentinel"
+
+_MEMORY_SHARE = 0.6
+"""Of the memory limit, for data: the rest is for copies on write, buffers and the processes themselves."""
+_REPLICA_BUFFER_SHARE = 0.1
+_DEFAULT_MEMORY = "256Mi"
+
+_SERVICE_RULES = "~{name}:* &{name}:* +@all -@admin -@dangerous"
+_RULES = {
+    "admin": "~* &* +@all",
+    # https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/ names what each of them needs.
+    "replication": "+psync +replconf +ping",
+    "sentinel": (
+        "&* +multi +exec +ping +info +role +subscribe +publish +slaveof +replicaof +config|rewrite +config|set "
+        "+client|setname +client|kill +client|pause +client|unpause +script|kill +dbsize +acl|setuser +acl|deluser"
+    ),
+}
+
+
+class Redis(Component):
+    """A primary, its replicas, and the sentinels that elect among them."""
+
+    name = "redis"
+    condition = "RedisReady"
+
+    def secrets(self, storefront: Storefront) -> Sequence[GeneratedSecret]:
+        if is_external(storefront.spec["redis"]):
+            return ()
+        namespace = storefront.namespace("data")
+        return [
+            GeneratedSecret(namespace, redis_secret(user), self.name, {"username": user}, ("password",))
+            for user in (*_RULES, *SERVICES)
+        ]
+
+    def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
+        spec = storefront.spec["redis"]
+        if is_external(spec):
+            return {"managed": False}
+        instance = {"app.kubernetes.io/instance": storefront.name}
+        selector = {NAME: self.name, **instance}
+        return {
+            "managed": True,
+            "workload": spec,
+            "storage": spec["storage"],
+            "image": image_reference(storefront, "redis"),
+            "env": merged_env({}, spec),
+            "member_pods": [f"redis-{number}" for number in range(spec["members"])],
+            "sentinel_pods": [f"{SENTINELS}-{number}" for number in range(spec["sentinels"])],
+            "sentinel_selector": {NAME: SENTINELS, **instance},
+            "member_selector": ",".join(f"{label}={value}" for label, value in selector.items()),
+            "sentinel_secret": redis_secret("sentinel"),
+            "replication_secret": redis_secret("replication"),
+            "access_list": _encoded(_access_list(storefront, observed)),
+            **_sizes(spec),
+        }
+
+    def health(self, storefront: Storefront, observed: Observed) -> Health:
+        spec = storefront.spec["redis"]
+        if is_external(spec):
+            return external_health(spec)
+        namespace = storefront.namespace("data")
+        members = workload_health(observed, "StatefulSet", namespace, self.name)
+        sentinels = workload_health(observed, "StatefulSet", namespace, SENTINELS)
+        pods = [pod for pod in observed.of_kind("Pod", namespace) if pod.labels.get(NAME) == self.name]
+        primary = next((pod.key.name for pod in pods if _is_live_primary(pod)), None)
+        linked = sum(_is_linked(pod) for pod in pods)
+        facts = {
+            **members.facts,
+            "primary": primary,
+            "replicas": linked,
+            "sentinels": sentinels.facts.get("ready"),
+        }
+        if observed.get("StatefulSet", namespace, self.name) is not None and primary is None:
+            return _without_primary(storefront, members, facts)
+        judged = worst(members, _as_voters(sentinels, spec["sentinels"]), _replicas(linked, spec["members"]))
+        message = judged.message
+        if judged.reason is Reason.AS_DESIRED and primary:
+            message = f"{message}, primary {primary}, {linked} linked"
+        return Health(judged.ready, judged.reason, message, judged.progressing, facts)
+
+
+def redis_secret(user: str) -> str:
+    """Name of the generated Secret with a user's name and password."""
+    return f"redis-{user}"
+
+
+def _access_list(storefront: Storefront, observed: Observed) -> str:
+    """The users in the form of an ACL file; one whose Secret does not exist yet may not log in yet."""
+    rules = {**_RULES, **{name: _SERVICE_RULES.format(name=name) for name in SERVICES}}
+    lines = ["user default off resetpass resetkeys resetchannels -@all"]
+    for user, allowed in rules.items():
+        secret = observed.secret_data(storefront.namespace("data"), redis_secret(user)) or {}
+        hashes = [
+            f"#{hashlib.sha256(base64.b64decode(secret[key])).hexdigest()}"
+            for key in ("password", "previousPassword")
+            if key in secret
+        ]
+        lines.append(" ".join([f"user {user} on", *hashes, allowed]))
+    return "\n".join(lines) + "\n"
+
+
+def _sizes(spec: Mapping[str, Any]) -> dict[str, int]:
+    """Sizes in bytes from the pod's memory limit (or request)."""
+    resources = spec["resources"]
+    amount = resources.get("limits", {}).get("memory") or resources.get("requests", {}).get("memory")
+    memory = int(parse_quantity(amount or _DEFAULT_MEMORY))
+    return {
+        "max_memory": int(memory * _MEMORY_SHARE),
+        "max_replica_buffer": int(memory * _REPLICA_BUFFER_SHARE),
+    }
+
+
+def _without_primary(storefront: Storefront, members: Health, facts: Mapping[str, Any]) -> Health:
+    if members.reason is Reason.POD_FAILING:
+        return Health(False, members.reason, members.message, True, facts)
+    if "firstReadyTime" not in storefront.status:
+        return Health(False, Reason.PROVISIONING, "no member is primary yet", True, facts)
+    namespace = storefront.namespace("data")
+    return Health(
+        False,
+        Reason.FAILING_OVER,
+        "no ready member is primary; the sentinels elect one within 5 s of losing it. If this lasts, read the logs of "
+        f"the pods redis-* in {namespace}",
+        True,
+        facts,
+    )
+
+
+def _as_voters(sentinels: Health, count: int) -> Health:
+    """Sentinels serve nobody: without them Redis works, but a lost primary is not replaced."""
+    if sentinels.reason is Reason.AS_DESIRED:
+        return sentinels
+    message = sentinels.message
+    if sentinels.facts.get("ready", 0) <= count // 2:
+        message = f"without a majority of sentinels a lost primary is not replaced: {message}"
+    return Health(True, sentinels.reason, message, True)
+
+
+def _replicas(linked: int, members: int) -> Health | None:
+    if linked >= members - 1:
+        return None
+    return Health(
+        True, Reason.DEGRADED, f"{linked} of {members - 1} replicas are linked to the primary", True
+    )
+
+
+def _is_live_primary(pod: Child) -> bool:
+    return pod.labels.get(ROLE) == "primary" and bool(pod.facts.get("ready")) and not pod.deleting
+
+
+def _is_linked(pod: Child) -> bool:
+    return pod.labels.get(REPLICATION) == "linked" and bool(pod.facts.get("ready")) and not pod.deleting
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
