@@ -44,7 +44,6 @@ SUITES = (
     Suite("unit", "tests/unit", 2, fast=True),
     Suite("services", "tests/services", 10),
     Suite("control-plane", "tests/control_plane", 8),
-    Suite("chaos-sample", "tests/chaos", 8),
     Suite("e2e", "tests/e2e", 15),
 )
 

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,21 @@ class Arena:
     """One scenario's own operator and Storefronts, on the control plane that all scenarios share."""
 
     def __init__(
-        self, stage: Stage, proxy: Proxy, operator: OperatorProcess, group: str, patience: float
+        self,
+        stage: Stage,
+        proxy: Proxy,
+        operator: OperatorProcess,
+        group: str,
+        patience: float,
+        sabotage: str,
     ) -> None:
         self.stage, self.api, self.proxy, self.operator = stage, stage.api, proxy, operator
-        self.group, self.patience = group, patience
+        self.group, self.patience, self._sabotage = group, patience, sabotage
         self._numbers = itertools.count(1)
+
+    def another(self) -> AbstractContextManager[Arena]:
+        """A further arena with such an operator."""
+        return self.stage.arena(sabotage=self._sabotage, patience=self.patience)
 
     def shop(self) -> Shop:
         """A Storefront that has not been applied yet."""
@@ -102,7 +113,7 @@ class Stage:
         operator = OperatorProcess(
             self._launchers[sabotage], proxy.kubeconfig(folder / "kubeconfig"), folder / "operator.log"
         )
-        arena = Arena(self, proxy, operator, group, patience)
+        arena = Arena(self, proxy, operator, group, patience, sabotage)
         try:
             if start:
                 arena.start_operator()

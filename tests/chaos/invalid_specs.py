@@ -142,6 +142,18 @@ REFUSED_AT_APPLY = [
         {**SPEC, "images": {"pullSecrets": [{"name": "a"}, {"name": "a"}]}},
         "pullSecrets",
     ),
+    *(
+        case
+        for store in ("postgres", "rabbitmq", "redis", "elasticsearch")
+        for case in (
+            Invalid(f"{store} elsewhere, nowhere", _with((store, "mode"), "External"), f"spec.{store}"),
+            Invalid(
+                f"{store} here and elsewhere",
+                _with((store, "external"), {"host": "db.example.com", "secretName": "x"}),
+                f"spec.{store}",
+            ),
+        )
+    ),
     Invalid("no spec", None, "spec"),
     Invalid("tag that ends in a blank", _with(("images", "tag"), "v1 "), "spec.images.tag"),
     Invalid("empty image", _with(("images", "overrides"), {"nginx": ""}), "spec.images.overrides"),

@@ -96,8 +96,11 @@ class OperatorProcess:
 
     def passes(self) -> int:
         """How many passes over Storefronts it has finished since its start."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return 0  # it does not serve yet, or has too much to do
         counts = [line.rpartition(" ")[2] for line in lines if line.startswith("storefront_passes_total{")]
         return int(sum(map(float, counts)))
 

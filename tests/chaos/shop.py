@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ class Shop:
 
     def __init__(self, name: str, group: str, api: Api, proxy: Proxy, patience: float) -> None:
         self.name, self._group, self._api, self._proxy, self.patience = name, group, api, proxy, patience
-        self._hurried: set[str] = set()
+        self._hurried: dict[str, float] = {}
 
     def apply(self, spec: Any = SPEC) -> Json:
         """Create it, or replace its whole spec. Unknown fields are refused, as kubectl has it by default."""
@@ -177,8 +178,8 @@ class Shop:
         for namespace in self._children("Namespace"):
             metadata, conditions = namespace["metadata"], namespace["status"].get("conditions", ())
             left = any(c["type"] in _LEFT and c["status"] == "True" for c in conditions)
-            if left and metadata["uid"] not in self._hurried:
-                self._hurried.add(metadata["uid"])
+            if left and time.monotonic() - self._hurried.get(metadata["uid"], 0) > 5:
+                self._hurried[metadata["uid"]] = time.monotonic()
                 touch = {"metadata": {"annotations": {"chaos.storefront.dev/hurry": "true"}}}
                 with contextlib.suppress(RefusedError):
                     self._api.patch("Namespace", "", metadata["name"], touch)

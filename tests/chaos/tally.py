@@ -15,6 +15,10 @@ _COUNTING = threading.Lock()
 """Scenarios that run at the same time count into the same rows."""
 
 
+class NothingHappenedError(Exception):
+    """A case has gone well before its fault was due: it has shown nothing, and does not count."""
+
+
 @dataclass
 class Row:
     """One scenario: how many cases it had, how many went well, anything worth knowing."""
@@ -26,6 +30,8 @@ class Row:
     seconds: float = 0.0
     note: str = ""
     failures: list[str] = field(default_factory=list)
+    idle: int = 0
+    """Cases that were over before their fault was due."""
     keep_going: bool = True
     """Whether the other cases go on after a failure."""
 
@@ -36,6 +42,10 @@ class Row:
             self.cases += 1
         try:
             yield
+        except NothingHappenedError:
+            with _COUNTING:
+                self.cases -= 1
+                self.idle += 1
         except AssertionError as error:
             self.failures.append(f"{title}: {error}")
             if not self.keep_going:
@@ -84,6 +94,7 @@ class Tally:
         for row in sorted(self.rows, key=lambda row: row.scenario):
             cases = f"{row.cases} {row.unit}"
             note = f"  {row.note}" if row.note else ""
+            note += f" ({row.idle} over before the fault)" if row.idle else ""
             lines.append(f"{row.scenario.ljust(width)}  {cases:>22}  {row.passed:>6}  {row.seconds:>7}{note}")
         totals: Counter[str] = Counter()
         for row in self.rows:

@@ -16,9 +16,9 @@ from tests.chaos.api import Json
 from tests.chaos.arena import Arena, side_by_side
 from tests.chaos.faults import Crash
 from tests.chaos.scenes import Played, Scene
-from tests.chaos.shop import SPEC, Shop
+from tests.chaos.shop import PAUSE, SPEC, Shop
 from tests.chaos.state import State
-from tests.chaos.tally import Row
+from tests.chaos.tally import NothingHappenedError, Row
 from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
@@ -29,6 +29,11 @@ VARIANTS = (False, True) if sampling.FULL else (bool(sampling.OFFSET % 2),)
 """Whether the operator has had the answer to its last write; the sample takes turns."""
 
 AT_ONCE = 4
+INSTALLERS = sampling.size(3, 2)
+"""Arenas that share the cases: each case is mostly waiting."""
+
+OVER_AFTER = 4.0
+"""Seconds without a write after which a life that is as it should be has no further ones."""
 
 
 def crash(
@@ -37,28 +42,31 @@ def crash(
     k: int,
     answered: bool,
     act: Callable[[], object],
+    over: Callable[[], bool],
     meanwhile: Callable[[], object] = lambda: None,
-) -> Crash:
-    """Do `act` and kill the operator at its k-th write about `shop`; `meanwhile` is called while waiting."""
+) -> None:
+    """Do `act` and kill the operator at its k-th write about `shop`; `meanwhile` is called while waiting.
+
+    How often the status is written depends on what the controllers are seen to do, so one life has a write or two
+    fewer than another: raises NothingHappenedError when it is `over` before the k-th.
+    """
     fault = Crash(shop.name, k, arena.operator.kill, answered=answered)
     with arena.proxy.fault(fault):
         act()
 
-        def happened() -> bool:
+        def happened_or_over() -> bool:
             meanwhile()
-            return fault.happened
+            return fault.happened or (shop.quiet_for() > OVER_AFTER and over())
 
-        eventually(
-            happened, f"write {k} of {shop.name} (so far {fault.seen})", shop.patience, arena.operator.log
-        )
+        eventually(happened_or_over, f"write {k} of {shop.name}", shop.patience, arena.operator.log, PAUSE)
         arena.operator.stop()
-    return fault
+    if not fault.happened:
+        raise NothingHappenedError
 
 
-def title(k: int, answered: bool, fault: Crash | None = None) -> str:
+def title(k: int, answered: bool) -> str:
     """How a case is called in the list of failures."""
-    last = f" ({fault.last})" if fault else ""
-    return f"killed after write {k}{last} {'with' if answered else 'without'} its answer"
+    return f"killed after write {k} {'with' if answered else 'without'} its answer"
 
 
 def kept(before: State, after: State) -> None:
@@ -77,6 +85,11 @@ def cases(writes: int, choice: Choice) -> list[tuple[int, bool]]:
     return [(k, answered) for k in choice(range(1, writes + 1)) for answered in VARIANTS]
 
 
+def shares(due: list[tuple[int, bool]], of: int) -> list[list[tuple[int, bool]]]:
+    """Cases dealt out evenly."""
+    return [due[number::of] for number in range(min(of, len(due)))]
+
+
 def reference_install(arena: Arena, spec: dict[str, object]) -> tuple[State, int]:
     """What an undisturbed install leads to, and after how many writes."""
     shop = arena.shop()
@@ -89,16 +102,23 @@ def installs(arena: Arena, row: Row, choice: Choice = sampling.chosen) -> None:
     """First installs, each interrupted after another write."""
     expected, writes = reference_install(arena, SPEC)
     row.note = f"{writes} writes"
-    for k, answered in cases(writes, choice):
-        shop = arena.shop()
-        with row.case(title(k, answered)):
-            try:
-                crash(arena, shop, k, answered, shop.apply)
-                before = shop.capture()
-            finally:
-                arena.restart_operator()
-            after = shop.becomes(expected, "ends where an uninterrupted install ends")
-            kept(before, after)
+    side_by_side(
+        partial(_installs, arena, row, expected, due) for due in shares(cases(writes, choice), INSTALLERS)
+    )
+
+
+def _installs(arena: Arena, row: Row, expected: State, due: list[tuple[int, bool]]) -> None:
+    with arena.another() as another:
+        for k, answered in due:
+            shop = another.shop()
+            with row.case(title(k, answered)):
+                try:
+                    crash(another, shop, k, answered, shop.apply, shop.is_settled)
+                    before = shop.capture()
+                finally:
+                    another.restart_operator()
+                after = shop.becomes(expected, "ends where an uninterrupted install ends")
+                kept(before, after)
 
 
 def upgrades(arena: Arena, row: Row, choice: Choice = sampling.chosen) -> None:
@@ -124,7 +144,15 @@ def upgrades(arena: Arena, row: Row, choice: Choice = sampling.chosen) -> None:
             before = shop.capture()
             try:
                 target = OLD if tag == "v1" else NEW
-                crash(arena, shop, k, answered, partial(shop.apply, target), shop.finish_jobs)
+                crash(
+                    arena,
+                    shop,
+                    k,
+                    answered,
+                    partial(shop.apply, target),
+                    shop.is_settled,
+                    shop.finish_jobs,
+                )
             finally:
                 arena.restart_operator()
             after = shop.becomes(ends[tag], f"ends at {tag} as if uninterrupted", with_jobs=True)
@@ -147,14 +175,15 @@ def deletions(arena: Arena, row: Row, policy: str, choice: Choice = sampling.cho
     writes = len(arena.proxy.writes(shop.name, mark))
     row.note = f"{writes} writes, {len(left)} objects kept"
 
-    def share(due: list[tuple[int, bool]]) -> None:
-        with arena.stage.arena() as another:
-            for k, answered in due:
-                _deletion(another, row, spec, left, k, answered)
+    side_by_side(
+        partial(_deletions, arena, row, spec, left, due) for due in shares(cases(writes, choice), AT_ONCE)
+    )
 
-    due = cases(writes, choice)
-    shares = [due[number::AT_ONCE] for number in range(min(AT_ONCE, len(due)))]
-    side_by_side([partial(share, each) for each in shares])
+
+def _deletions(arena: Arena, row: Row, spec: Json, left: State, due: list[tuple[int, bool]]) -> None:
+    with arena.another() as another:
+        for k, answered in due:
+            _deletion(another, row, spec, left, k, answered)
 
 
 def _deletion(arena: Arena, row: Row, spec: Json, left: State, k: int, answered: bool) -> None:
@@ -163,7 +192,7 @@ def _deletion(arena: Arena, row: Row, spec: Json, left: State, k: int, answered:
         shop.apply(spec)
         before = shop.settle()
         try:
-            crash(arena, shop, k, answered, shop.delete, shop.hurry_namespaces)
+            crash(arena, shop, k, answered, shop.delete, shop.is_gone, shop.hurry_namespaces)
         finally:
             arena.operator.stop()
             arena.start_operator()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from enum import Enum
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from hypothesis import strategies as st
 from pydantic import BaseModel, StringConstraints
@@ -21,16 +21,29 @@ from tests.chaos.api import Json
 LARGEST = 4
 """Upper end of counts: more pods would only cost time."""
 
+STORES = ("postgres", "rabbitmq", "redis", "elasticsearch")
+
 LEFT_ALONE: dict[str, str] = {
     "paused": "a paused Storefront does not follow its spec",
     "ingress.loadBalancerClass": "Kubernetes forbids its change; the field's description says so",
     "ingress.tls.mode": "only valid together with secretName; see MEANINGS of tls",
     "ingress.tls.secretName": "only valid together with mode; see MEANINGS of tls",
-    "postgres.storage": "claim templates of a StatefulSet cannot be changed; volume growth has its own tests",
+    **{
+        f"{store}.{field}": reason
+        for store in STORES
+        for field, reason in (
+            (
+                "storage",
+                "claim templates of a StatefulSet cannot be changed; volume growth has its own tests",
+            ),
+            ("mode", "only valid together with external; what moves between the two is data"),
+            ("external", "only valid together with mode"),
+        )
+    },
 }
 """Fields that sequences of specs do not vary, and why."""
 
-FIXED: Json = {"postgres": {"storage": {"size": "1Gi"}}}
+FIXED: Json = {store: {"storage": {"size": "1Gi"}} for store in STORES}
 """What every drawn spec has: the size of volumes must not follow the profile."""
 
 PRIORITY_CLASSES = ("chaos-low", "chaos-high")
@@ -88,6 +101,7 @@ MEANINGS: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(["8MB", "100", "it's"]),
         max_size=2,
     ),
+    "heapSize": st.sampled_from(["128Mi", "200Mi"]),
     "shopName": st.sampled_from(["Corner Shop", 'Käse & "Brot"', "{{ 7*7 }}", "a: b # c"]),
     "extraEnv": st.lists(
         st.fixed_dictionaries(
@@ -143,6 +157,8 @@ def _typed(annotation: Any, metadata: tuple[Any, ...], path: str) -> st.SearchSt
     if origin in (Union, types.UnionType):
         (inner,) = [argument for argument in arguments if argument is not type(None)]
         return _typed(inner, metadata, path)
+    if origin is Literal:
+        return st.sampled_from(arguments)
     if origin is list:
         return st.lists(_typed(arguments[0], (), path), max_size=2)
     if origin is dict:

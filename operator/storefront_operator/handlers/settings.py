@@ -21,3 +21,5 @@ def configure(settings: kopf.OperatorSettings) -> None:
     # An API server that is away is no reason to give up, let alone to restart.
     settings.networking.error_backoffs = _BACKOFFS
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # It warns that it leaves the signals to us, since it runs in a thread.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
