@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storefront_operator.client import Client, Resource
+from storefront_operator.client.resources import STOREFRONTS
 from storefront_operator.engine.engine import Engine
 from storefront_operator.objects.labels import FINALIZER
 
@@ -69,8 +70,6 @@ class Recording(tuple[Request, ...]):
 
 async def record_installation() -> Recording:
     """Let an engine install a Storefront for which nothing exists."""
-    client = _EmptyApi()
-    engine = Engine(client)
     resource = storefront(_NAME)
     resource["metadata"] |= {
         "uid": _uid(0),
@@ -78,6 +77,8 @@ async def record_installation() -> Recording:
         "resourceVersion": "1",
         "finalizers": [FINALIZER],
     }
+    client = _EmptyApi(resource)
+    engine = Engine(client)
     running = asyncio.create_task(engine.run())
     engine.seen(resource)
     try:
@@ -90,9 +91,10 @@ async def record_installation() -> Recording:
 
 
 class _EmptyApi(Client):
-    """An API in which nothing exists, nothing happens and every write succeeds."""
+    """An API in which nothing exists but one Storefront, nothing happens and every write succeeds."""
 
-    def __init__(self) -> None:
+    def __init__(self, resource: Json) -> None:
+        self._storefront = resource
         self.requests: list[Request] = []
         self.reported = asyncio.Event()
         """Set by the status that the engine writes when a pass is over: it says where the shop is found."""
@@ -108,7 +110,7 @@ class _EmptyApi(Client):
         yield {}
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json | None:
-        return None
+        return self._storefront if resource is STOREFRONTS else None
 
     async def apply(self, resource: Resource, manifest: Mapping[str, Any], manager: str) -> Json:
         metadata = manifest["metadata"]
