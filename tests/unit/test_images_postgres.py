@@ -1,18 +1,16 @@
 """The two programs of the PostgreSQL image."""
 
-import importlib.util
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from storefront_dev.folders import REPOSITORY
+
+from tests.unit import image_programs
 
 # RFC 7677's example: user "user", password "pencil", 4096 iterations.
 VERIFIER = (
@@ -21,18 +19,8 @@ VERIFIER = (
 )
 
 
-def _program(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / f"images/postgres/{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-provisioning = _program("provision_databases")
-role_change = _program("on_role_change")
+provisioning = image_programs.load("postgres", "provision_databases")
+role_change = image_programs.load("postgres", "on_role_change")
 
 
 @pytest.fixture

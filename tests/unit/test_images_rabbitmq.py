@@ -1,34 +1,23 @@
 """The programs of the RabbitMQ image."""
 
 import base64
-import importlib.util
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from storefront_dev.folders import REPOSITORY
 
+from tests.unit import image_programs
+
 FOLDER = REPOSITORY / "images/rabbitmq"
 
 
-def _program(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-importing = _program("import_definitions")
+importing = image_programs.load("rabbitmq", "import_definitions")
 
 ARGUMENTS = {"x-queue-type": "quorum", "x-quorum-initial-group-size": 3}
 DEFINITIONS: dict[str, Any] = {

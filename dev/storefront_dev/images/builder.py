@@ -1,12 +1,12 @@
 """Builds the images whose contents changed."""
 
-import fcntl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from storefront_dev import locks
 from storefront_dev.folders import REPOSITORY
 from storefront_dev.images import archive, base, catalogue, contents, folders, prerequisites
 from storefront_dev.images.archive import Record
@@ -181,11 +181,5 @@ def log_of(name: str) -> Path:
 @contextmanager
 def one_at_a_time(progress: Progress) -> Iterator[None]:
     """Two builds at once would write the same archives."""
-    folders.cache().mkdir(parents=True, exist_ok=True)
-    with (folders.cache() / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("another image build is running; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with locks.held(folders.cache() / "lock", "another image build is running", progress):
         yield

@@ -8,9 +8,9 @@ from typing import Any
 
 from storefront_operator.api import Storefront
 from storefront_operator.api.quantities import parse_quantity
-from storefront_operator.components import elasticsearch_live
 from storefront_operator.components.base import Component, Health, Inquiry, OnceJob
 from storefront_operator.components.common import image_reference, merged_env
+from storefront_operator.components.elasticsearch_live import PATHS, live_health
 from storefront_operator.components.external import external_health, is_external
 from storefront_operator.components.postgres import data_identity
 from storefront_operator.components.workloads import job_health, workload_health, worst
@@ -78,10 +78,10 @@ class Elasticsearch(Component):
         if is_external(spec):
             return None
         url = f"http://{self.name}.{storefront.namespace('data')}.svc:9200"
-        return Inquiry(url, elasticsearch_live.PATHS, spec["members"])
+        return Inquiry(url, PATHS, spec["members"])
 
     def judge(self, inquiry: Inquiry, answers: Sequence[Any]) -> Health:
-        return elasticsearch_live.live_health(answers[0], inquiry.members)
+        return live_health(answers[0], inquiry.members)
 
 
 def has_formed(storefront: Storefront, observed: Observed) -> bool:

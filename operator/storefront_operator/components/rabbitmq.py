@@ -10,11 +10,11 @@ from typing import Any
 
 from storefront_operator.api import Storefront
 from storefront_operator.api.quantities import parse_quantity
-from storefront_operator.components import rabbitmq_live as live
 from storefront_operator.components.base import Component, GeneratedSecret, Health, Inquiry, OnceJob
 from storefront_operator.components.common import image_reference, merged_env
 from storefront_operator.components.external import external_health, is_external
 from storefront_operator.components.postgres import data_identity
+from storefront_operator.components.rabbitmq_live import PATHS, live_health
 from storefront_operator.components.rabbitmq_topology import (
     SERVICES,
     Credentials,
@@ -65,19 +65,14 @@ class RabbitMq(Component):
     def jobs(self, storefront: Storefront, observed: Observed) -> Sequence[OnceJob]:
         if is_external(storefront.spec["rabbitmq"]):
             return ()
-        version = fingerprint(
-            {
-                "data": data_identity(storefront, observed),
-                "definitions": self._topology(storefront, observed),
-            }
-        )
-        return (OnceJob(IMPORT_JOB, version, storefront.namespace("data")),)
+        return (_import_job(storefront, observed, self._topology(storefront, observed)),)
 
     def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
         spec = storefront.spec["rabbitmq"]
         if is_external(spec):
             return {"managed": False}
-        (job,) = self.jobs(storefront, observed)
+        definitions = self._topology(storefront, observed)
+        job = _import_job(storefront, observed, definitions)
         names = [f"rabbitmq-{ordinal}" for ordinal in range(spec["members"])]
         hosts = [f"{name}.{_HEADLESS_SERVICE}" for name in names]
         admin = _credentials(storefront, observed, ADMIN_SECRET)
@@ -92,7 +87,7 @@ class RabbitMq(Component):
             "env": merged_env(_environment(spec["resources"], hosts), spec),
             **_limits(spec),
             "boot_definitions": _encoded(boot_definitions(admin, monitor)),
-            "definitions": _encoded(self._topology(storefront, observed)),
+            "definitions": _encoded(definitions),
             "import_job": None if job.is_done(storefront) else job.object_name,
             "admin_secret": ADMIN_SECRET,
             "cookie_secret": COOKIE_SECRET,
@@ -111,11 +106,11 @@ class RabbitMq(Component):
         if monitor is None:
             return None
         url = f"http://{self.name}.{storefront.namespace('data')}.svc:15672"
-        return Inquiry(url, live.PATHS, spec["members"], monitor.username, monitor.password)
+        return Inquiry(url, PATHS, spec["members"], monitor.username, monitor.password)
 
     def judge(self, inquiry: Inquiry, answers: Sequence[Any]) -> Health:
         nodes, queues = answers
-        return live.live_health(nodes or (), queues or (), inquiry.members)
+        return live_health(nodes or (), queues or (), inquiry.members)
 
     def _topology(self, storefront: Storefront, observed: Observed) -> Definitions:
         users = {
@@ -124,6 +119,11 @@ class RabbitMq(Component):
             if (found := _credentials(storefront, observed, user_secret(service)))
         }
         return topology(users, storefront.spec["rabbitmq"]["members"])
+
+
+def _import_job(storefront: Storefront, observed: Observed, definitions: Definitions) -> OnceJob:
+    version = fingerprint({"data": data_identity(storefront, observed), "definitions": definitions})
+    return OnceJob(IMPORT_JOB, version, storefront.namespace("data"))
 
 
 def user_secret(service: str) -> str:
