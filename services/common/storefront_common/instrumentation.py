@@ -8,6 +8,8 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from storefront_common import telemetry
+
 logger = structlog.stdlib.get_logger("storefront.requests")
 
 _REQUESTS = Counter("http_requests_total", "Requests answered", ["method", "route", "status"])
@@ -49,22 +51,27 @@ class Instrumentation:
 
         started = time.perf_counter()
         error: Exception | None = None
-        with structlog.contextvars.bound_contextvars(request_id=request_id), _IN_PROGRESS.track_inprogress():
+        # Labels come from the code, never from the client: their number stays small.
+        known_method = method if method in _METHODS else "other"
+        with (
+            telemetry.server_span(known_method, scope["path"], _trace_headers(scope)) as span,
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            _IN_PROGRESS.track_inprogress(),
+        ):
             try:
                 await self._app(inner, receive, send_noting_status)
             except Exception as caught:
                 error = caught
             seconds = time.perf_counter() - started
-            self._record(inner, method, status, seconds, error)
+            route = getattr(inner.get("route"), "path", None) or "unmatched"
+            telemetry.note_answer(span, known_method, route, status)
+            _REQUESTS.labels(known_method, route, status).inc()
+            _DURATION.labels(known_method, route).observe(seconds)
+            self._log(scope, method, route, status, seconds, error)
 
-    def _record(
-        self, scope: Scope, method: str, status: int, seconds: float, error: Exception | None
+    def _log(
+        self, scope: Scope, method: str, route: str, status: int, seconds: float, error: Exception | None
     ) -> None:
-        # Labels come from the code, never from the client: their number stays small.
-        route = getattr(scope.get("route"), "path", None) or "unmatched"
-        known_method = method if method in _METHODS else "other"
-        _REQUESTS.labels(known_method, route, status).inc()
-        _DURATION.labels(known_method, route).observe(seconds)
         log = logger.bind(
             method=method,
             path=scope["path"],
@@ -78,6 +85,12 @@ class Instrumentation:
             log.warning("request")
         else:
             log.info("request")
+
+
+def _trace_headers(scope: Scope) -> dict[str, bytes]:
+    return {
+        name.decode(): value for name, value in scope["headers"] if name in (b"traceparent", b"tracestate")
+    }
 
 
 def _request_id(scope: Scope) -> str:

@@ -11,9 +11,36 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from storefront_common import openapi
+
 logger = structlog.stdlib.get_logger(__name__)
 
 _SHOWN_LENGTH = 200
+
+
+_SCHEMA: openapi.Document = {
+    "description": "What went wrong (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string", "description": "The status, in words."},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string", "description": "What the client can do about it."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "value", "message"],
+                "properties": {
+                    "field": {"type": "string", "description": "Its path in the request: `price.amount`."},
+                    "value": {"description": "What was given, shortened."},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
 
 
 class Problem(Exception):  # noqa: N818 the name that RFC 9457 gives it
@@ -73,7 +100,8 @@ def shown(value: object) -> Any:
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every error as a problem document."""
+    """Make `app` answer every error as a problem document, and say so in its OpenAPI document."""
+    openapi.extend(app, _describe)
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, problem: Problem) -> Response:
@@ -94,6 +122,17 @@ def install(app: FastAPI) -> None:
         return Problem(
             HTTPStatus.INTERNAL_SERVER_ERROR, "An error on our side. It was logged; try again later."
         ).response()
+
+
+def _describe(document: openapi.Document) -> None:
+    schema = openapi.component(document, "schemas", "Problem", _SCHEMA)
+    answer = {"description": "Why not", "content": {"application/problem+json": {"schema": schema}}}
+    for operation in openapi.operations(document):
+        # What FastAPI would answer to invalid input; ours is a problem as well.
+        operation["responses"].pop("422", None)
+        operation["responses"]["default"] = answer
+    for unused in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(unused, None)
 
 
 def _validation_problem(error: RequestValidationError) -> Problem:

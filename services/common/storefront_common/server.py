@@ -1,10 +1,11 @@
-"""One process, one event loop, two ports; SIGTERM drains before it stops."""
+"""One process, one event loop: two ports and the workers; SIGTERM drains before it stops."""
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import structlog
 import uvicorn
@@ -14,6 +15,7 @@ from storefront_common.instrumentation import Instrumentation
 from storefront_common.ops import ops_app
 from storefront_common.readiness import Readiness
 from storefront_common.settings import ServerSettings
+from storefront_common.workers import Worker, Workers
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -30,11 +32,21 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(api: ASGIApp, readiness: Readiness, settings: ServerSettings) -> None:
-    """Serve `api` and the operations port until SIGTERM or SIGINT; returns when everything is answered.
+async def serve(
+    api: ASGIApp | None,
+    readiness: Readiness,
+    settings: ServerSettings,
+    workers: Mapping[str, Worker] | None = None,
+) -> None:
+    """Serve `api` and the operations port and run `workers` until SIGTERM or SIGINT.
 
     On the signal the replica first reports unready but serves on for `drain_seconds`: load balancers learn of it
-    later than the process does.
+    later than the process does. Then requests in flight are answered, then the workers finish what they have in hand;
+    the operations port closes last.
+
+    Args:
+        api: None: there is no API port.
+        workers: by name.
 
     Raises:
         PortUnavailableError: a port is taken or not allowed.
@@ -43,23 +55,32 @@ async def serve(api: ASGIApp, readiness: Readiness, settings: ServerSettings) ->
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    api_server = _server(Instrumentation(api), settings)
-    ops_server = _server(ops_app(readiness), settings)
-    api_socket, ops_socket = _listen(settings.api_port), _listen(settings.ops_port)
-    ops_task = asyncio.create_task(ops_server.serve(sockets=[ops_socket]))
-    api_task = asyncio.create_task(api_server.serve(sockets=[api_socket]))
-    logger.info("serving", api_port=api_socket.getsockname()[1], ops_port=ops_socket.getsockname()[1])
+    servers = {"ops_port": _server(ops_app(readiness), settings)}
+    if api is not None:
+        servers["api_port"] = _server(Instrumentation(api), settings)
+    sockets = {port: _listen(getattr(settings, port)) for port in servers}
+    serving = {
+        port: asyncio.create_task(server.serve(sockets=[sockets[port]])) for port, server in servers.items()
+    }
+    running = Workers(workers or {})
+    running.start()
+    # What was loaded until now stays until the end: the garbage collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
+    logger.info("serving", **{port: listening.getsockname()[1] for port, listening in sockets.items()})
 
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopped, api_task, ops_task}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({stopped, *serving.values()}, return_when=asyncio.FIRST_COMPLETED)
     readiness.draining = True
     if stop.is_set():
         logger.info("draining", seconds=settings.drain_seconds)
         await asyncio.sleep(settings.drain_seconds)
-    api_server.should_exit = True
-    await api_task
-    ops_server.should_exit = True
-    await ops_task
+    if api is not None:
+        servers["api_port"].should_exit = True
+        await serving["api_port"]
+    await running.stop(settings.worker_seconds)
+    servers["ops_port"].should_exit = True
+    await serving["ops_port"]
     stopped.cancel()
     logger.info("stopped")
 

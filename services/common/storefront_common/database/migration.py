@@ -88,7 +88,9 @@ async def _migrate_once(
     engine = create_async_engine(
         "postgresql+asyncpg://",
         # Building an index may take long: no limit on a statement.
-        async_creator=lambda *_, **__: connections.connect(settings, f"{application} migrate", None),
+        async_creator=lambda *_, **__: connections.connect(
+            settings, f"{application} migrate", command_timeout=None, patience=settings.connect_timeout
+        ),
         poolclass=NullPool,
     )
     try:

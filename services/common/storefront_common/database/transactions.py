@@ -13,9 +13,10 @@ import stamina
 from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
 
-from storefront_common.database import connections
+from storefront_common.database.connections import Connector
 from storefront_common.database.failures import DatabaseUnavailableError, Failure, classify
 from storefront_common.settings import DatabaseSettings
+from storefront_common.telemetry.statements import trace_statements
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncSession], Awaitable[Result]]
@@ -43,11 +44,12 @@ class Database:
     def __init__(self, settings: DatabaseSettings, application: str) -> None:
         self._settings = settings
         self._suspected = 0.0
+        self.answered = 0
+        """Reads and writes that the database has done so far."""
+        self._connector = Connector(settings, application)
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda *_, **__: connections.connect(
-                settings, application, settings.command_timeout
-            ),
+            async_creator=lambda *_, **__: self._connector.connect(),
             pool_size=settings.pool_size,
             max_overflow=0,
             # Below the request's limit, so that the failure says which of the two it was.
@@ -55,6 +57,7 @@ class Database:
             # Few warm connections rather than many that idle.
             pool_use_lifo=True,
         )
+        trace_statements(self._engine.sync_engine)
         pool = self._engine.sync_engine.pool
         sqlalchemy.event.listen(pool, "checkout", self._check_connection)
         sqlalchemy.event.listen(pool, "checkin", _note_time)
@@ -100,6 +103,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
+        await self._connector.close()
 
     def _attempts(self) -> Any:
         return stamina.retry_context(
@@ -135,6 +139,7 @@ class Database:
                 driver.terminate()
             raise
         else:
+            self.answered += 1
             return result
         finally:
             await session.close()

@@ -5,92 +5,114 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
-from storefront_common.conditional import etag, expected_version, is_current
+from storefront_common.conditional import etag, is_current
+from storefront_common.identity import Admin, MaybeIdentity
+from storefront_common.problems import Problem
 
-from product_service import idempotency
-from product_service.catalogue import service
+from product_service import creation
+from product_service.cache import CachedAnswer
+from product_service.catalogue import service, versions
 from product_service.catalogue.schemas import (
-    CategoryList,
     ProductChange,
+    ProductDetail,
     ProductDraft,
     ProductPage,
     ProductQuery,
     ProductView,
+    Status,
 )
-from product_service.dependencies import DatabaseDependency
+from product_service.dependencies import DatabaseDependency, ProductCacheDependency
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api/products", tags=["products"])
 
 IfMatch = Annotated[str | None, Header()]
 
 
-@router.get("/products")
-async def list_products(query: Annotated[ProductQuery, Query()], database: DatabaseDependency) -> ProductPage:
+@router.get("")
+async def list_products(
+    query: Annotated[ProductQuery, Query()], database: DatabaseDependency, identity: MaybeIdentity
+) -> ProductPage:
     """List products page by page."""
+    if query.status is not Status.ACTIVE and not (identity and identity.is_admin):
+        raise Problem(HTTPStatus.FORBIDDEN, "Archived products are listed for administrators only.")
     return await database.read(lambda session: service.list_products(session, query))
 
 
-@router.get("/products/{product_id}")
+@router.get("/{product_id}", response_model=ProductDetail)
 async def get_product(
     product_id: UUID,
     database: DatabaseDependency,
-    response: Response,
+    cache: ProductCacheDependency,
     if_none_match: Annotated[str | None, Header()] = None,
-) -> ProductView:
-    """Show one product."""
-    product = await database.read(lambda session: service.get_product(session, product_id))
-    tag = etag(product.version)
-    if is_current(if_none_match, tag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})  # type: ignore[return-value]
-    response.headers["ETag"] = tag
-    return product
+) -> Response:
+    """Show one product and its variants."""
+    answer = await cache.product(product_id)
+    if answer is None:
+        product, tag = await database.read(lambda session: service.get_product(session, product_id))
+        answer = CachedAnswer(tag, product.model_dump_json(by_alias=True).encode())
+        await cache.keep_product(product_id, answer)
+    headers = {"ETag": answer.etag}
+    if is_current(if_none_match, answer.etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(answer.body, headers=headers, media_type="application/json")
 
 
-@router.post("/products", status_code=HTTPStatus.CREATED)
+@router.post("", status_code=HTTPStatus.CREATED)
 async def create_product(
     draft: ProductDraft,
     database: DatabaseDependency,
+    cache: ProductCacheDependency,
+    admin: Admin,
     response: Response,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    idempotency_key: creation.Key = None,
 ) -> ProductView:
     """Create a product; with an `Idempotency-Key` once, however often it is asked for."""
-    if idempotency_key is not None:
-        idempotency.check_key(idempotency_key)
     product, repeated = await database.write(
-        lambda session: service.create_product(session, draft, idempotency_key)
+        lambda session: creation.once(
+            session,
+            idempotency_key,
+            admin.subject,
+            f"create product {draft.model_dump_json()}",
+            ProductView,
+            lambda: service.create_product(session, draft, admin.subject),
+        )
     )
+    await cache.forget([product.id], categories=True)
     response.headers["Location"] = f"/api/products/{product.id}"
     response.headers["ETag"] = etag(product.version)
-    if repeated:
-        response.headers["Idempotent-Replayed"] = "true"
+    creation.tell_repetition(response, repeated)
     return product
 
 
-@router.patch("/products/{product_id}")
+@router.patch("/{product_id}")
 async def change_product(
     product_id: UUID,
     change: ProductChange,
     database: DatabaseDependency,
+    cache: ProductCacheDependency,
+    admin: Admin,
     response: Response,
     if_match: IfMatch = None,
 ) -> ProductView:
     """Change fields of a product; with `If-Match` only the version that the client has seen."""
-    expected = expected_version(if_match)
-    product = await database.write(
-        lambda session: service.change_product(session, product_id, change, expected)
+    expected = versions.expected_version(if_match)
+    product, tag = await database.write(
+        lambda session: service.change_product(session, product_id, change, expected, admin.subject)
     )
-    response.headers["ETag"] = etag(product.version)
+    await cache.forget([product_id], categories=True)
+    response.headers["ETag"] = tag
     return product
 
 
-@router.delete("/products/{product_id}", status_code=HTTPStatus.NO_CONTENT)
-async def remove_product(product_id: UUID, database: DatabaseDependency, if_match: IfMatch = None) -> None:
-    """Remove a product."""
-    expected = expected_version(if_match)
+@router.delete("/{product_id}", status_code=HTTPStatus.NO_CONTENT)
+async def remove_product(
+    product_id: UUID,
+    database: DatabaseDependency,
+    cache: ProductCacheDependency,
+    admin: Admin,
+    if_match: IfMatch = None,
+) -> None:
+    """Remove a product. One that was ever ordered is archived instead: orders go on showing it."""
+    expected = versions.expected_version(if_match)
     await database.write(lambda session: service.remove_product(session, product_id, expected))
-
-
-@router.get("/categories")
-async def list_categories(database: DatabaseDependency) -> CategoryList:
-    """List the categories that have products."""
-    return await database.read(service.list_categories)
+    await cache.forget([product_id], categories=True)

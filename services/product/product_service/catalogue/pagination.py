@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from storefront_common.schemas import MAX_AMOUNT
 
-from product_service.catalogue.schemas import MAX_PRICE, Sort
+from product_service.catalogue.schemas import Sort
 
 Key = datetime | int | str
 
@@ -43,7 +44,7 @@ class _ByTime(_Encoded):
 
 class _ByPrice(_Encoded):
     s: Literal[Sort.PRICE_ASC, Sort.PRICE_DESC]
-    k: Annotated[int, Field(ge=0, le=MAX_PRICE, strict=True)]
+    k: Annotated[int, Field(ge=0, le=MAX_AMOUNT, strict=True)]
 
 
 class _ByName(_Encoded):

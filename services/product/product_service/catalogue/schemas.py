@@ -1,59 +1,54 @@
 """What the catalogue's API takes and gives."""
 
-import unicodedata
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
+from storefront_common.schemas import (
+    EMPTY_IS_ABSENT,
+    MAX_AMOUNT,
+    Model,
+    Money,
+    Name,
+    PageCursor,
+    PageLimit,
+    Sku,
+    Slug,
+    Text,
+    one_line,
+    printable,
+)
 
-CATEGORY_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_STOCK = 1_000_000_000
-MAX_PRICE = 100_000_000_00
 
-
-def _printable(text: str) -> str:
-    """Refuse control characters: PostgreSQL cannot store some of them, and none of them can be seen."""
-    if any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text):
-        raise ValueError("must not contain control characters")
-    return text
-
-
-def _empty_is_absent(value: Any) -> Any:
-    """`?category=` means the same as no category: forms send empty fields."""
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-def _one_line(text: str) -> str:
-    if "\n" in text or "\t" in text:
-        raise ValueError("must be a single line")
-    return text
-
-
-class Model(BaseModel):
-    """camelCase outside, snake_case inside; an unknown field is an error, not a silent loss."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", str_strip_whitespace=True
-    )
-
-
-Name = Annotated[
-    str, Field(min_length=1, max_length=200), AfterValidator(_printable), AfterValidator(_one_line)
-]
-Description = Annotated[str, Field(max_length=5_000), AfterValidator(_printable)]
-CategorySlug = Annotated[str, Field(max_length=60, pattern=CATEGORY_PATTERN)]
-Sku = Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Stock = Annotated[int, Field(ge=0, le=MAX_STOCK, strict=True)]
 
 
-class Price(Model):
-    """An amount of money in minor units: 1999 EUR is 19.99 €."""
+MAX_WEIGHT = 1_000_000
 
-    amount: Annotated[int, Field(ge=0, le=MAX_PRICE, strict=True)]
-    currency: Literal["EUR"] = "EUR"
+Weight = Annotated[int, Field(ge=0, le=MAX_WEIGHT, strict=True)]
+"""Of what is sent, with its packing, in grams."""
+
+OptionName = Annotated[
+    str, Field(min_length=1, max_length=30), AfterValidator(printable), AfterValidator(one_line)
+]
+OptionValue = Annotated[
+    str, Field(min_length=1, max_length=60), AfterValidator(printable), AfterValidator(one_line)
+]
+Options = Annotated[dict[OptionName, OptionValue], Field(max_length=5)]
+"""What tells a variant from the others of its group: `{"size": "M", "colour": "moss"}`."""
+
+PictureUrl = Annotated[
+    str,
+    Field(
+        max_length=2_000, pattern=r"^(https://[^\s/\\]+|/[^\s/\\])[^\s\\]*$", examples=["/pictures/mug.jpg"]
+    ),
+]
+"""A picture of the shop's own: an https address, or a path of this site."""
+
+_MAY_BE_NULL = frozenset({"pictureUrl", "picture_url", "variantGroup", "variant_group"})
 
 
 class ProductDraft(Model):
@@ -61,27 +56,40 @@ class ProductDraft(Model):
 
     sku: Sku
     name: Name
-    description: Description = ""
-    category: CategorySlug
-    price: Price
+    description: Text = ""
+    category: Slug
+    price: Money
     stock: Stock = 0
+    weight_grams: Weight = 500
+    picture_url: PictureUrl | None = None
+    """Null: one is drawn."""
+    variant_group: Slug | None = None
+    """Products of one group are variants of each other."""
+    options: Options = {}
 
 
 class ProductChange(Model):
     """What changes in a product; what is not given stays. The SKU is the product's identity and never changes."""
 
     name: Name | None = None
-    description: Description | None = None
-    category: CategorySlug | None = None
-    price: Price | None = None
+    description: Text | None = None
+    category: Slug | None = None
+    price: Money | None = None
     stock: Stock | None = None
+    """How many can be ordered from now on; what is reserved for orders comes on top."""
+    weight_grams: Weight | None = None
+    picture_url: PictureUrl | None = None
+    variant_group: Slug | None = None
+    options: Options | None = None
+    active: bool | None = None
+    """False archives the product, true brings it back."""
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_no_value(cls, data: Any) -> Any:
         if isinstance(data, dict):
             for field, value in data.items():
-                if value is None:
+                if value is None and field not in _MAY_BE_NULL:
                     raise ValueError(f"{field} cannot be null; leave it out to keep it as it is")
         return data
 
@@ -94,12 +102,38 @@ class ProductView(Model):
     name: str
     description: str
     category: str
-    price: Price
+    price: Money
     stock: int
+    """How many can be ordered: without what is reserved for orders."""
+    weight_grams: int
+    active: bool
+    """False: archived, and not for sale any more."""
+    variant_group: str | None
+    options: dict[str, str]
     picture_url: str
     version: int
+    """For `If-Match`: counts what people change, not what orders take out of the stock."""
     created_at: datetime
     updated_at: datetime
+
+
+class Variant(Model):
+    """Another product of the same group."""
+
+    id: UUID
+    sku: str
+    name: str
+    options: dict[str, str]
+    price: Money
+    stock: int
+    picture_url: str
+
+
+class ProductDetail(ProductView):
+    """A product and the variants that it can be exchanged for."""
+
+    variants: list[Variant]
+    """The other products of its group that are for sale, by SKU."""
 
 
 class ProductPage(Model):
@@ -118,25 +152,29 @@ class Sort(StrEnum):
     NAME = "name"
 
 
+class Status(StrEnum):
+    """Which products a list shows."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    ALL = "all"
+
+
+PriceBound = Annotated[int | None, Field(ge=0, le=MAX_AMOUNT), EMPTY_IS_ABSENT]
+
+
 class ProductQuery(Model):
     """Which products to list."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 24
-    after: Annotated[str | None, Field(max_length=1_000), BeforeValidator(_empty_is_absent)] = None
-    category: Annotated[CategorySlug | None, BeforeValidator(_empty_is_absent)] = None
-    q: Annotated[str | None, Field(max_length=200), BeforeValidator(_empty_is_absent)] = None
+    limit: PageLimit = 24
+    after: PageCursor = None
+    category: Annotated[Slug | None, EMPTY_IS_ABSENT] = None
+    q: Annotated[str | None, Field(max_length=200), EMPTY_IS_ABSENT] = None
     sort: Sort = Sort.NEWEST
-
-
-class CategoryView(Model):
-    """A department of the shop and how many products it has."""
-
-    slug: str
-    name: str
-    count: int
-
-
-class CategoryList(Model):
-    """All departments that have products, by name."""
-
-    items: list[CategoryView]
+    price_min: PriceBound = None
+    """In minor units."""
+    price_max: PriceBound = None
+    in_stock: bool = False
+    """Only what can be ordered now."""
+    status: Status = Status.ACTIVE
+    """Archived products are shown to administrators only."""

@@ -4,24 +4,28 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from storefront_common.conditional import changed_meanwhile
 from storefront_common.problems import InvalidInputError, Problem
+from storefront_common.schemas import Money
 
-from product_service import idempotency
-from product_service.catalogue import pagination, repository, search
+from product_service import categories, inventory
+from product_service.catalogue import events, pagination, repository, search, versions
 from product_service.catalogue.schemas import (
-    CategoryList,
-    CategoryView,
-    Price,
+    MAX_STOCK,
     ProductChange,
+    ProductDetail,
     ProductDraft,
     ProductPage,
     ProductQuery,
     ProductView,
+    Variant,
 )
 from product_service.catalogue.tables import Product
-from product_service.pictures.addresses import picture_url
+from product_service.inventory.tables import Movement
+from product_service.pictures.addresses import address_of
 
 
 def view(product: Product) -> ProductView:
@@ -32,18 +36,21 @@ def view(product: Product) -> ProductView:
         name=product.name,
         description=product.description,
         category=product.category,
-        price=Price.model_validate({"amount": product.price_amount, "currency": product.price_currency}),
-        stock=product.stock,
-        picture_url=picture_url(product.id, product.sku, product.name, product.category),
+        price=_price(product),
+        stock=product.available,
+        weight_grams=product.weight_grams,
+        active=product.active,
+        variant_group=product.variant_group,
+        options=product.options,
+        picture_url=address_of(product),
         version=product.version,
         created_at=product.created_at,
         updated_at=product.updated_at,
     )
 
 
-def category_name(slug: str) -> str:
-    """A name for a category that is only known by its slug: `home-office` → `Home office`."""
-    return slug.replace("-", " ").capitalize()
+def _price(product: Product) -> Money:
+    return Money.model_validate({"amount": product.price_amount, "currency": product.price_currency})
 
 
 async def list_products(session: AsyncSession, query: ProductQuery) -> ProductPage:
@@ -62,7 +69,17 @@ async def list_products(session: AsyncSession, query: ProductQuery) -> ProductPa
     if query.q is not None and not words:
         return ProductPage(items=[], next_cursor=None)
     # One more than asked for tells whether there is a next page.
-    statement = repository.page_statement(query.sort, query.limit + 1, after, query.category, words)
+    statement = repository.page_statement(
+        query.sort,
+        query.limit + 1,
+        after,
+        query.category,
+        words,
+        status=query.status,
+        price_min=query.price_min,
+        price_max=query.price_max,
+        in_stock=query.in_stock,
+    )
     products = await repository.page(session, statement)
     shown = products[: query.limit]
     cursor = None
@@ -74,85 +91,127 @@ async def list_products(session: AsyncSession, query: ProductQuery) -> ProductPa
     return ProductPage(items=[view(product) for product in shown], next_cursor=cursor)
 
 
-async def get_product(session: AsyncSession, product_id: UUID) -> ProductView:
-    """The product of that id, or a 404."""
-    product = await repository.find(session, product_id)
+async def get_product(session: AsyncSession, product_id: UUID) -> tuple[ProductDetail, str]:
+    """The product of that id and its entity tag, or a 404."""
+    family = await repository.family(session, product_id)
+    product = next((member for member in family if member.id == product_id), None)
     if product is None:
         raise _not_found(product_id)
-    return view(product)
+    variants = [
+        Variant(
+            id=member.id,
+            sku=member.sku,
+            name=member.name,
+            options=member.options,
+            price=_price(member),
+            stock=member.available,
+            picture_url=address_of(member),
+        )
+        for member in family
+        if member is not product
+    ]
+    return ProductDetail(**dict(view(product)), variants=variants), versions.tag(product)
 
 
-async def create_product(
-    session: AsyncSession, draft: ProductDraft, key: str | None
-) -> tuple[ProductView, bool]:
-    """The created product and whether it is the answer to a repeated request.
+async def create_product(session: AsyncSession, draft: ProductDraft, actor: str) -> ProductView:
+    """The created product.
 
     Raises:
-        InvalidInputError: `key` was used for something else.
-        Problem: the SKU is taken (409).
+        Problem: the SKU is taken, or a variant has the same options (409).
     """
-    if key is not None:
-        earlier = await idempotency.claim(session, key, draft.model_dump_json())
-        if earlier is not None:
-            return ProductView.model_validate_json(earlier), True
-    await repository.ensure_category(session, draft.category, category_name(draft.category))
-    product = await repository.add(session, {"id": uuid4(), **_columns(draft)})
+    await categories.ensure(session, draft.category)
+    try:
+        product = await repository.add(session, {"id": uuid4(), **_columns(draft)})
+    except IntegrityError as error:
+        raise _conflict(error, draft.variant_group) from None
     if product is None:
         raise Problem(
             HTTPStatus.CONFLICT,
             f"sku: {draft.sku} belongs to another product",
             errors=[{"field": "sku", "value": draft.sku, "message": "belongs to another product"}],
         )
-    created = view(product)
-    if key is not None:
-        await idempotency.record(session, key, created.model_dump_json())
-    return created, False
-
-
-async def change_product(
-    session: AsyncSession, product_id: UUID, change: ProductChange, expected_version: int | None
-) -> ProductView:
-    """The product after `change`; 404 when there is none, 412 when it is at another version than expected."""
-    values = _columns(change)
-    if not values:
-        product = await repository.find(session, product_id)
-        if product is not None and expected_version not in (None, product.version):
-            product = None
-    else:
-        if change.category is not None:
-            await repository.ensure_category(session, change.category, category_name(change.category))
-        product = await repository.change(session, product_id, values, expected_version)
-    if product is None:
-        raise await _absent_or_changed(session, product_id, expected_version)
+    if product.stock:
+        await inventory.note(session, product, Movement.CREATED, product.stock, actor=actor)
+    await events.publish_changed(session, product)
     return view(product)
 
 
+async def change_product(
+    session: AsyncSession, product_id: UUID, change: ProductChange, expected_version: int | None, actor: str
+) -> tuple[ProductView, str]:
+    """The product after `change` and its entity tag.
+
+    Raises:
+        Problem: there is none (404), or it is at another version than expected (412), or another variant of the group
+            has the same options (409).
+    """
+    values = _columns(change)
+    product = await repository.lock(session, product_id)
+    if product is None:
+        raise _not_found(product_id)
+    if expected_version not in (None, product.version):
+        raise changed_meanwhile(expected_version)
+    if not values:
+        return view(product), versions.tag(product)
+    if change.category is not None:
+        await categories.ensure(session, change.category)
+    before = product.stock
+    if change.stock is not None:
+        if change.stock + product.reserved > MAX_STOCK:
+            raise InvalidInputError("stock", change.stock, f"with what is reserved it is above {MAX_STOCK}")
+        values["stock"] = change.stock + product.reserved
+    try:
+        changed = await repository.change(session, product_id, values)
+    except IntegrityError as error:
+        raise _conflict(error, product.variant_group) from None
+    if changed.stock != before:
+        await inventory.note(session, changed, Movement.EDITED, changed.stock - before, actor=actor)
+    await events.publish_changed(session, changed)
+    return view(changed), versions.tag(changed)
+
+
 async def remove_product(session: AsyncSession, product_id: UUID, expected_version: int | None) -> None:
-    """Remove the product; 404 when there is none, 412 when it is at another version than expected."""
-    if not await repository.remove(session, product_id, expected_version):
-        raise await _absent_or_changed(session, product_id, expected_version)
+    """Remove the product; one that was ever ordered is archived instead.
 
-
-async def list_categories(session: AsyncSession) -> CategoryList:
-    """The categories that have products."""
-    rows = await repository.categories(session)
-    return CategoryList(items=[CategoryView(slug=slug, name=name, count=count) for slug, name, count in rows])
+    Raises:
+        Problem: there is none (404), or it is at another version than expected (412).
+    """
+    product = await repository.lock(session, product_id)
+    if product is None:
+        raise _not_found(product_id)
+    if expected_version not in (None, product.version):
+        raise changed_meanwhile(expected_version)
+    if await inventory.was_ordered(session, product_id):
+        if product.active:
+            await events.publish_changed(
+                session, await repository.change(session, product_id, {"active": False})
+            )
+        return
+    await repository.remove(session, product)
+    await events.publish_removed(session, product.id, product.sku, product.revision + 1)
 
 
 def _columns(given: ProductDraft | ProductChange) -> dict[str, Any]:
     """The columns for what was given, and only for that."""
     columns = given.model_dump(exclude={"price"}, exclude_unset=isinstance(given, ProductChange))
+    if "picture_url" in columns:
+        columns["linked_picture"] = columns.pop("picture_url")
     if given.price is not None:
         columns |= {"price_amount": given.price.amount, "price_currency": given.price.currency}
     return columns
 
 
-async def _absent_or_changed(
-    session: AsyncSession, product_id: UUID, expected_version: int | None
-) -> Problem:
-    if expected_version is not None and await repository.find(session, product_id) is not None:
-        return changed_meanwhile(expected_version)
-    return _not_found(product_id)
+def _conflict(error: IntegrityError, group: str | None) -> Exception:
+    """What a violated rule of the table means to the client."""
+    cause = error.orig.__cause__ if error.orig is not None else None
+    if isinstance(cause, asyncpg.UniqueViolationError) and cause.constraint_name == "products_variant":
+        message = "another variant of the group has the same options"
+        return Problem(
+            HTTPStatus.CONFLICT,
+            f"options: {message}",
+            errors=[{"field": "options", "value": group, "message": message}],
+        )
+    return error
 
 
 def _not_found(product_id: UUID) -> Problem:

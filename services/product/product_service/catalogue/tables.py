@@ -4,10 +4,12 @@ Lists are read by keyset, so each sort order has an index that ends in the uniqu
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Computed,
     DateTime,
@@ -17,8 +19,10 @@ from sqlalchemy import (
     String,
     Text,
     func,
+    text,
+    true,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from product_service.tables import Table
@@ -51,6 +55,8 @@ class Product(Table):
     __table_args__ = (
         CheckConstraint("price_amount >= 0", name="products_price_not_negative"),
         CheckConstraint("stock >= 0", name="products_stock_not_negative"),
+        CheckConstraint("reserved >= 0", name="products_reserved_not_negative"),
+        CheckConstraint("reserved <= stock", name="products_reserved_in_stock"),
         Index("products_newest", "created_at", "id"),
         Index("products_price", "price_amount", "id"),
         Index("products_name", "name", "id"),
@@ -59,6 +65,18 @@ class Product(Table):
         Index("products_category_name", "category", "name", "id"),
         # Searches are many, writes are few: no list of pending entries to look through each time.
         Index("products_search", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index(
+            "products_variant",
+            "variant_group",
+            "options",
+            unique=True,
+            postgresql_where=text("variant_group IS NOT NULL AND active"),
+        ),
+        Index(
+            "products_variant_group",
+            "variant_group",
+            postgresql_where=text("variant_group IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -69,7 +87,42 @@ class Product(Table):
     price_amount: Mapped[int] = mapped_column(BigInteger)
     price_currency: Mapped[str] = mapped_column(String(3))
     stock: Mapped[int] = mapped_column(Integer)
+    """What is in the shop's hands, what is reserved included."""
+    reserved: Mapped[int] = mapped_column(Integer, server_default="0")
+    """What of the stock is put aside for orders that are not paid yet."""
     version: Mapped[int] = mapped_column(Integer, server_default="1")
+    """Counts what people change."""
+    stock_version: Mapped[int] = mapped_column(Integer, server_default="0")
+    """Counts what orders and stock keeping change: they do not get in the way of somebody who edits a text."""
+    weight_grams: Mapped[int] = mapped_column(Integer, server_default="500")
+    active: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    """False: archived. It is neither listed nor sold any more, but orders and bookmarks still find it."""
+    linked_picture: Mapped[str | None] = mapped_column(Text)
+    """Address of a picture; None: it is drawn."""
+    variant_group: Mapped[str | None] = mapped_column(String(60))
+    """Products of one group are variants of each other and differ in their options."""
+    options: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     search: Mapped[str] = deferred(mapped_column(TSVECTOR, Computed(SEARCH_WORDS, persisted=True)))
+
+    @property
+    def available(self) -> int:
+        """How many can be ordered."""
+        return self.stock - self.reserved
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change whatsoever: the product's version in events, in the cache and in the index."""
+        return self.version + self.stock_version
+
+
+class RemovedProduct(Table):
+    """What is left of a product that was removed: so that those who missed it can be told again."""
+
+    __tablename__ = "removed_products"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    sku: Mapped[str] = mapped_column(String(40))
+    revision: Mapped[int] = mapped_column(Integer)
+    removed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from product_service.catalogue import tables as _catalogue  # noqa: F401 registers its tables
-from product_service.idempotency import tables as _idempotency  # noqa: F401
+from product_service.inventory import tables as _inventory  # noqa: F401
 from product_service.tables import Table
 
 if context.is_offline_mode():

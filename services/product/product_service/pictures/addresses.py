@@ -3,6 +3,8 @@
 from hashlib import sha256
 from uuid import UUID
 
+from product_service.catalogue.tables import Product
+
 DRAWING_STYLE = 1
 """Counts up when the drawings change, so that browsers fetch them again."""
 
@@ -15,3 +17,10 @@ def picture_version(sku: str, name: str, category: str) -> str:
 def picture_url(product_id: UUID, sku: str, name: str, category: str) -> str:
     """The picture's address; it holds the version, so the picture behind it can be cached for good."""
     return f"/api/products/{product_id}/picture?v={picture_version(sku, name, category)}"
+
+
+def address_of(product: Product) -> str:
+    """Where the product's picture is: the linked one, else the drawn one."""
+    if product.linked_picture is not None:
+        return product.linked_picture
+    return picture_url(product.id, product.sku, product.name, product.category)

@@ -8,10 +8,14 @@ from uuid import UUID, uuid5
 
 import structlog
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from storefront_common.schemas import Money
 
-from product_service.catalogue.schemas import Price, ProductDraft
+from product_service import inventory
+from product_service.catalogue import events, repository
+from product_service.catalogue.schemas import ProductDraft
 from product_service.catalogue.tables import Category, Product
+from product_service.inventory.tables import Movement
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -33,8 +37,9 @@ def products() -> list[ProductDraft]:
                 name=item["name"],
                 description=item["description"].strip(),
                 category=slug,
-                price=Price(amount=item["price"]),
+                price=Money(amount=item["price"]),
                 stock=item["stock"],
+                weight_grams=item.get("weight", section["weight"]),
             )
             for item in section["products"]
         ]
@@ -45,7 +50,7 @@ def products() -> list[ProductDraft]:
 
 
 async def add(connection: AsyncConnection) -> None:
-    """Add the sample products that are missing, known by their SKU; those that are there stay as they are."""
+    """Add the sample products that are missing, known by their SKU, and tell everybody; the others stay as they are."""
     names = [{"slug": slug, "name": name} for slug, name in categories().items()]
     await connection.execute(insert(Category).values(names).on_conflict_do_nothing())
     now = datetime.now(UTC)
@@ -59,15 +64,24 @@ async def add(connection: AsyncConnection) -> None:
             "price_amount": product.price.amount,
             "price_currency": product.price.currency,
             "stock": product.stock,
+            "weight_grams": product.weight_grams,
             "created_at": now - _INTERVAL * age,
             "updated_at": now - _INTERVAL * age,
         }
         for age, product in enumerate(products(), start=1)
     ]
-    added = await connection.execute(
-        insert(Product).values(rows).on_conflict_do_nothing().returning(Product.id)
-    )
-    logger.info("sample catalogue", products=len(rows), added=len(added.all()))
+    async with AsyncSession(connection) as session:
+        added = (
+            await session.scalars(insert(Product).on_conflict_do_nothing().returning(Product), rows)
+        ).all()
+        for product in added:
+            # One that comes back has the id that it had: to those who saw it go it must be newer than that.
+            removed = await repository.removed_revision(session, product.id)
+            if removed is not None:
+                product = await repository.set_version(session, product.id, removed + 1)
+            await inventory.note(session, product, Movement.CREATED, product.stock)
+            await events.publish_changed(session, product)
+    logger.info("sample catalogue", products=len(rows), added=len(added))
 
 
 def _document() -> dict[str, Any]:

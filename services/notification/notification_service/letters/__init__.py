@@ -1,0 +1,1 @@
+"""What is written to customers, as text and as HTML."""

@@ -1,0 +1,1 @@
+"""Carts: of somebody who is not signed in, and of customers."""

@@ -1,0 +1,1 @@
+"""The copy of what the user service knows of customers."""

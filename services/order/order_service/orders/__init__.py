@@ -1,0 +1,1 @@
+"""Orders: checkout, their life, their labels."""

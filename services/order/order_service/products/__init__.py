@@ -1,0 +1,1 @@
+"""The copy of the products that carts and orders are priced from."""

@@ -1,0 +1,1 @@
+"""The payment service: it charges what orders cost, gives it back, and keeps books about both."""

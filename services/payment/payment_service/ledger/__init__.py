@@ -1,0 +1,1 @@
+"""The books: what happened to money, written once and never changed."""

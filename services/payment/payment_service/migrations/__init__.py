@@ -1,0 +1,1 @@
+"""The schema of the payment database, step by step; every step keeps older images working."""

@@ -1,0 +1,1 @@
+"""Payments: one per order, from the request to its end."""

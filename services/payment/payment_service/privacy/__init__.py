@@ -1,0 +1,1 @@
+"""What the service knows about people: which payments are whose."""

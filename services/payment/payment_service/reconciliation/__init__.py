@@ -1,0 +1,1 @@
+"""Whether our books and the gateway's tell the same."""

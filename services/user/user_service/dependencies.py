@@ -1,0 +1,17 @@
+"""What endpoints are given by the application that runs them.
+
+All are coroutines: FastAPI would call a plain function in a thread, which costs more than the function.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from storefront_common.database import Database
+
+
+async def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+DatabaseDependency = Annotated[Database, Depends(_database)]

@@ -1,0 +1,1 @@
+"""Handing people a copy of their data from all services."""
