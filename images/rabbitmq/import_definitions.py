@@ -3,7 +3,8 @@
 
 It waits until all members run: a quorum queue gets its replicas on the members there are when it is declared, and
 no other ones later. Reads MEMBERS (how many), API (URL of the management API), USERNAME, PASSWORD_FILE and
-DEFINITIONS_FILE; IMPORT_TIMEOUT is in seconds (300). Run again, it changes only what differs.
+DEFINITIONS_FILE; IMPORT_TIMEOUT is in seconds (300). Users named in RETIRED_USERS are deleted, which ends their
+connections. Run again, it changes only what differs.
 """
 
 import base64
@@ -15,6 +16,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,10 @@ class Api:
     def post(self, path: str, body: Any) -> None:
         """Send JSON. Raises NotYetError."""
         self._request("POST", path, json.dumps(body).encode())
+
+    def delete(self, path: str) -> None:
+        """Remove what is there. Raises NotYetError."""
+        self._request("DELETE", path)
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
@@ -117,10 +123,19 @@ def _difference(wanted: dict[str, Any], queue: dict[str, Any]) -> str:
     )
 
 
-def run(api: Api, definitions: dict[str, Any], members: int) -> str:
+def delete_users(api: Api, retired: Collection[str]) -> None:
+    """Delete those of the users that exist. Raises NotYetError."""
+    for user in api.get("/api/users") if retired else ():
+        if user["name"] in retired:
+            api.delete(f"/api/users/{urllib.parse.quote(user['name'], safe='')}")
+            log(f"user {user['name']} deleted")
+
+
+def run(api: Api, definitions: dict[str, Any], members: int, retired: Collection[str] = ()) -> str:
     """One attempt; returns what to log. Raises NotYetError and DefinitionError."""
     require_whole(api.get("/api/nodes"), members)
     api.post("/api/definitions", definitions)
+    delete_users(api, retired)
     vhosts = sorted({queue["vhost"] for queue in definitions["queues"]})
     queues = [
         queue for vhost in vhosts for queue in api.get(f"/api/queues/{urllib.parse.quote(vhost, safe='')}")
@@ -141,13 +156,14 @@ def main() -> int:
     members = int(os.environ["MEMBERS"])
     password = Path(os.environ["PASSWORD_FILE"]).read_text().removesuffix("\n")
     definitions = json.loads(Path(os.environ["DEFINITIONS_FILE"]).read_text())
+    retired = os.environ.get("RETIRED_USERS", "").split()
     api = Api(os.environ["API"], os.environ["USERNAME"], password)
     timeout = float(os.environ.get("IMPORT_TIMEOUT", "300"))
     deadline = time.monotonic() + timeout
     last_problem = ""
     while True:
         try:
-            log(run(api, definitions, members))
+            log(run(api, definitions, members, retired))
             return 0
         except DefinitionError as error:
             for line in str(error).splitlines():

@@ -16,21 +16,39 @@ _REPLICA_SECONDS = 2.0
 _KNOWN_SECONDS = 11.0
 """The sentinels look at a replica every 10 s; one that has just come back they may not take yet."""
 _CATCH_UP_SECONDS = 2.0
+_ASKING_SECONDS = 4.0
+"""Of four replicas at most, one second for each that does not answer; the writes stay held meanwhile."""
 _ELECTION_SECONDS = 8.0
 _PAUSE_SECONDS = 0.05
 
 
-def hand_over(member: Connection, sentinels: Sequence[Connection], me: Address) -> str:
-    """Give up being primary, and say in words what came of it. Takes 23 s at most; raises OSError, `ServerError`."""
+def hand_over(
+    member: Connection,
+    sentinels: Sequence[Connection],
+    me: Address,
+    connect: Callable[[Address], Connection],
+) -> str:
+    """Give up being primary, and say in words what came of it. `connect` leads to a replica.
+
+    Takes 27 s at most; raises OSError, `ServerError`.
+    """
     if not read_replication(member).is_primary:
         return "a replica stops"
     if not _until(lambda: _online(member), _REPLICA_SECONDS):
         return "the primary stops without a replica to take over"
     if not _until(lambda: _is_known(sentinels), _KNOWN_SECONDS):
         return "the primary stops; the sentinels know of no replica that they would promote"
-    member.call("CLIENT", "PAUSE", int(1000 * (_CATCH_UP_SECONDS + _ELECTION_SECONDS)), "WRITE")
-    written = read_replication(member).offset
-    if not _until(lambda: _has_caught_up(read_replication(member), written), _CATCH_UP_SECONDS):
+    hold = _CATCH_UP_SECONDS + _ASKING_SECONDS + _ELECTION_SECONDS
+    member.call("CLIENT", "PAUSE", int(1000 * hold), "WRITE")
+    held = read_replication(member)
+    replicas = [connect(each.address) for each in held.replicas if each.online]
+    caught_up = _until(
+        lambda: _has_caught_up(read_replication(member), held.offset) or _says_so(replicas, me, held.offset),
+        _CATCH_UP_SECONDS,
+    )
+    for replica in replicas:
+        replica.close()
+    if not caught_up:
         member.call("CLIENT", "UNPAUSE")
         return "the primary stops; its replica lags too far behind to take over"
     problem = _ask_for_election(sentinels)
@@ -61,6 +79,18 @@ def _is_known(sentinels: Sequence[Connection]) -> bool:
 
 def _has_caught_up(replication: Replication, offset: int) -> bool:
     return any(replica.online and replica.offset >= offset for replica in replication.replicas)
+
+
+def _says_so(replicas: Sequence[Connection], me: Address, offset: int) -> bool:
+    """Whether a replica itself says that it has caught up: it tells its primary only once a second."""
+    for replica in replicas:
+        try:
+            own = read_replication(replica)
+        except (OSError, ServerError, LookupError):
+            continue
+        if own.linked and own.primary == me and own.offset >= offset:
+            return True
+    return False
 
 
 def _ask_for_election(sentinels: Sequence[Connection]) -> str:

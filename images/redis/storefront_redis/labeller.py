@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 
 from storefront_redis import credentials
+from storefront_redis.access_list import read_passwords
 from storefront_redis.connection import Address, Connection, ServerError
 from storefront_redis.election import View, elected, read_unreachable, read_view, reconnect
 from storefront_redis.layout import SENTINEL_PORT, Layout, pod_name, resolve_layout
@@ -21,9 +22,10 @@ from storefront_redis.ops_server import OpsServer
 from storefront_redis.pods import ApiError, Pods
 from storefront_redis.polling import Polled
 from storefront_redis.replication import Replication, read_replication
-from storefront_redis.roles import Demote, Promote, corrections, wanted_labels
+from storefront_redis.roles import ACCESS_LIST, Demote, Promote, corrections, wanted_labels
 
 _TICK_SECONDS = 0.25
+_PASSWORDS_SECONDS = 2.0
 _TIMEOUT_SECONDS = 1.0
 _FRESH_SECONDS = 1.5
 _DEMOTE_AFTER_SECONDS = 0.5
@@ -55,6 +57,10 @@ class Labeller:
             name: Polled(self._connect(address), read_replication, _TICK_SECONDS)
             for name, address in layout.members.items()
         }
+        self._passwords = {
+            name: Polled(self._connect(address), read_passwords, _PASSWORDS_SECONDS)
+            for name, address in layout.members.items()
+        }
         self._stuck_since: float | None = None
         self._wrong_since: dict[Demote | Promote, float] = {}
         self._not_before = 0.0
@@ -69,6 +75,8 @@ class Labeller:
             sentinel.start()
         for member in self._members.values():
             member.start()
+        for passwords in self._passwords.values():
+            passwords.start()
         while not self.stop.is_set():
             self._tick()
             self._last_tick = time.monotonic()
@@ -91,7 +99,12 @@ class Labeller:
         if time.monotonic() < self._not_before:
             return
         labels = {name: pod.labels for name, pod in self._pods.current().items()}
-        for name, change in wanted_labels(self._layout, view, members, labels).items():
+        changes = wanted_labels(self._layout, view, members, labels)
+        for name, each in self._passwords.items():
+            accepted = each.answer(2 * _PASSWORDS_SECONDS)
+            if accepted and name in labels and labels[name].get(ACCESS_LIST) != accepted:
+                changes[name] = {**changes.get(name, {}), ACCESS_LIST: accepted}
+        for name, change in changes.items():
             try:
                 self._pods.label(name, change)
             except (OSError, ApiError) as error:

@@ -145,9 +145,10 @@ class Member:
                     return code if code >= 0 else 128 - code
                 try:
                     heard = sum(each.answer(_ISOLATED_AFTER_SECONDS) is not None for each in sentinels)
-                    if (heard < majority(len(sentinels))) != isolated:
-                        isolated = not isolated
-                        self._fence(member, isolated)
+                    cut_off = heard < majority(len(sentinels))
+                    if cut_off != isolated:
+                        self._fence(member, cut_off)
+                        isolated = cut_off  # only now: what has failed is tried again
                     if not electable:
                         electable = self._make_electable(member, time.monotonic() - started)
                     if time.monotonic() >= next_look:
@@ -158,7 +159,8 @@ class Member:
             # Every change of roles cuts connections like this one, and it would be noticed at the first use only.
             member.close()
             try:
-                log(hand_over(member, [_connect(each) for each in layout.sentinels.values()], me))
+                watchers = [_connect(each) for each in layout.sentinels.values()]
+                log(hand_over(member, watchers, me, _connect))
             except (OSError, ServerError) as error:
                 log(f"stopping without handing over: {error}")
         server.terminate()

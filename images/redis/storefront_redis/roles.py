@@ -16,6 +16,9 @@ from storefront_redis.replication import Replication
 ROLE = "role"
 REPLICATION = "storefront.dev/replication"
 
+ACCESS_LIST = "storefront.dev/access-list"
+"""Which passwords a member accepts, see access_list.py: the operator waits for it when credentials are exchanged."""
+
 Labels = Mapping[str, str | None]
 """Labels to set; None takes one away."""
 
