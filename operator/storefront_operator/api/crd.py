@@ -13,6 +13,7 @@ from storefront_operator.api.spec import (
     IMAGE_NAMES,
     MAX_NAME_LENGTH,
     NAME_PATTERN,
+    POOL_SIZE_VARIABLE,
     RESERVED_ENV_PREFIXES,
     StorefrontSpec,
 )
@@ -128,6 +129,21 @@ def _add_rules(spec: Schema) -> None:
             "message": "a setting that must be the same on all members cannot be set, such as max_connections",
         }
     ]
+    for service in spec["properties"]["services"]["properties"].values():
+        properties = service["properties"]
+        properties["autoscaling"]["x-kubernetes-validations"] = [
+            {
+                "rule": "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+                "message": "maxReplicas must not be less than minReplicas",
+            }
+        ]
+        if "databasePoolSize" in properties:
+            properties["extraEnv"]["x-kubernetes-validations"] = [
+                {
+                    "rule": f"self.all(variable, variable.name != '{POOL_SIZE_VARIABLE}')",
+                    "message": f"{POOL_SIZE_VARIABLE} is counted; set databasePoolSize instead",
+                }
+            ]
     for store in ("postgres", "rabbitmq", "redis", "elasticsearch"):
         spec["properties"][store]["x-kubernetes-validations"] = [
             {
@@ -259,6 +275,10 @@ def _status() -> Schema:
                 "type": "object",
                 "additionalProperties": text,
                 "description": "Once-only Jobs that have succeeded, and for which version of their work.",
+            },
+            "rotatedCredentials": {
+                **text,
+                "description": "Value of the annotation storefront.dev/rotate-credentials that was followed last.",
             },
             "firstReadyTime": {
                 "type": "string",

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from storefront_operator.api.quantities import Quantity
 
 HOST_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+URL_PATTERN = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/[!-~]*)?$"
 NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 MAX_NAME_LENGTH = 40
 
@@ -23,6 +24,12 @@ ObjectName = Annotated[str, StringConstraints(max_length=253, pattern=HOST_PATTE
 EnvName = Annotated[str, StringConstraints(max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Replicas = Annotated[int, Field(strict=True, ge=1, le=100)]
 Flag = Annotated[bool, Field(strict=True)]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Percentage = Annotated[int, Field(strict=True, ge=1, le=400)]
+HttpUrl = Annotated[str, StringConstraints(max_length=500, pattern=URL_PATTERN)]
+
+POOL_SIZE_VARIABLE = "DATABASE_POOL_SIZE"
+"""Variable that tells a service its databasePoolSize."""
 
 
 class Model(BaseModel):
@@ -174,7 +181,51 @@ class Frontends(Model):
     customer: WebApp | None = Field(None, description="The shop that customers see.")
 
 
-class ProductService(ScaledWorkload):
+class Autoscaling(Model):
+    """How many pods there are, by what they use; a HorizontalPodAutoscaler. It needs a metrics server."""
+
+    enabled: Flag | None = Field(
+        None,
+        description="Let Kubernetes choose the number of pods. Default: true (Production), false (Development).",
+    )
+    min_replicas: Replicas | None = Field(None, description="Least number of pods. Default: `replicas`.")
+    max_replicas: Replicas | None = Field(
+        None, description="Greatest number of pods. Default: the profile's, or the least where that is more."
+    )
+    target_cpu: Percentage | None = Field(
+        None, description="CPU that pods use on average, in percent of what they request. Default: 70."
+    )
+    target_memory: Percentage | None = Field(
+        None, description="Memory that pods use on average, in percent of what they request. Default: 80."
+    )
+
+
+class Microservice(ScaledWorkload):
+    """A microservice."""
+
+    replicas: Replicas | None = Field(
+        None, description="Number of pods; with autoscaling, the least. Default: the profile's."
+    )
+    autoscaling: Autoscaling | None = Field(None, description="How many pods there are, by what they use.")
+
+
+class DatabaseService(Microservice):
+    """A microservice with a database of its own."""
+
+    database_pool_size: Annotated[int, Field(strict=True, ge=2, le=50)] | None = Field(
+        None,
+        description="Connections to PostgreSQL that each pod opens at most. Default: 5. All pods of all services "
+        "together must fit what PostgreSQL allows.",
+    )
+
+    @model_validator(mode="after")
+    def _pool_size_is_counted(self) -> DatabaseService:
+        if any(variable.name == POOL_SIZE_VARIABLE for variable in self.extra_env or ()):
+            raise ValueError(f"extraEnv: {POOL_SIZE_VARIABLE} is counted; set databasePoolSize instead")
+        return self
+
+
+class ProductService(DatabaseService):
     """Catalogue, inventory and search."""
 
     sample_catalogue: Flag | None = Field(
@@ -186,7 +237,79 @@ class ProductService(ScaledWorkload):
 class Services(Model):
     """The microservices."""
 
+    user: DatabaseService | None = Field(None, description="User profiles.")
     product: ProductService | None = Field(None, description="Catalogue, inventory and search.")
+    order: DatabaseService | None = Field(None, description="Cart, checkout and orders.")
+    payment: DatabaseService | None = Field(None, description="Payments and refunds.")
+    notification: Microservice | None = Field(None, description="Emails to customers.")
+
+
+class PaymentGateway(Model):
+    """A payment gateway that speaks Stripe's protocol."""
+
+    url: HttpUrl = Field(description="Base URL of its API, such as https://api.stripe.com.")
+    secret_name: ObjectName = Field(
+        description="Secret in the namespace <name>-services with the keys key, the API key, and webhook-secret, "
+        "by which its webhooks are verified."
+    )
+
+
+class EmailSecurity(StrEnum):
+    NONE = "None"
+    START_TLS = "StartTls"
+    TLS = "Tls"
+
+
+class Email(Model):
+    """An SMTP server."""
+
+    host: HostName = Field(description="Host name or IPv4 address.")
+    port: Port | None = Field(
+        None, description="Port. Default: 587 with security StartTls, 465 with Tls, 25 with None."
+    )
+    sender: Annotated[str, StringConstraints(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")] = Field(
+        alias="from", description="Address that customers see as the sender, such as shop@example.com."
+    )
+    security: EmailSecurity | None = Field(
+        None, description="Encryption: StartTls (default), Tls from the first byte, or None."
+    )
+    secret_name: ObjectName | None = Field(
+        None,
+        description="Secret in the namespace <name>-services with the keys username and password. "
+        "Default: no login.",
+    )
+
+
+class Shipping(Model):
+    """A shipping API: rates and labels."""
+
+    url: HttpUrl = Field(description="Base URL of its API.")
+    secret_name: ObjectName = Field(
+        description="Secret in the namespace <name>-services with the key key, the API key."
+    )
+
+
+class IdentityProvider(Model):
+    """An OpenID Connect provider, at which customers sign in."""
+
+    issuer: HttpUrl = Field(description="Issuer of the tokens, as in their claim `iss`.")
+    audience: Annotated[str, StringConstraints(min_length=1, max_length=253)] = Field(
+        description="For whom the tokens are, as in their claim `aud`."
+    )
+    jwks_uri: HttpUrl | None = Field(
+        None, description="Where its public keys are. Default: <issuer>/.well-known/jwks.json."
+    )
+
+
+class ExternalSystems(Model):
+    """Systems outside of the platform. What needs one that is not named here waits, or says so to the customer."""
+
+    payments: PaymentGateway | None = Field(None, description="Payment gateway, used by the payment service.")
+    email: Email | None = Field(None, description="SMTP server, used by the notification service.")
+    shipping: Shipping | None = Field(None, description="Shipping API, used by the order service.")
+    identity_provider: IdentityProvider | None = Field(
+        None, description="OpenID Connect provider, used by the API gateway."
+    )
 
 
 class Storage(Model):
@@ -207,13 +330,26 @@ class External(Model):
     """A store that runs elsewhere, such as a cloud database."""
 
     host: HostName = Field(description="Host name or IPv4 address.")
-    port: Annotated[int, Field(strict=True, ge=1, le=65535)] | None = Field(
-        None, description="Port. Default: the store's usual one."
-    )
+    port: Port | None = Field(None, description="Port. Default: the store's usual one.")
     secret_name: ObjectName = Field(
         description="Secret with the keys username and password. PostgreSQL: in the data namespace, of a role that "
         "may create roles and databases. Other stores: in the services namespace, what the services log in with.",
     )
+
+
+class ExternalPostgres(External):
+    """A PostgreSQL server that runs elsewhere."""
+
+    max_connections: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        None,
+        description="Connections that the server allows to this Storefront. Default: 100, as PostgreSQL has it.",
+    )
+
+
+class ExternalElasticsearch(External):
+    """An Elasticsearch cluster that runs elsewhere."""
+
+    tls: Flag | None = Field(None, description="Whether it is reached by HTTPS. Default: true.")
 
 
 class Store(Workload):
@@ -260,14 +396,15 @@ RESERVED_ENV_PREFIXES = ("PATRONI_", "POD_")
 class Postgres(Store):
     """PostgreSQL with Patroni: a primary, one synchronous replica, the other members replicate after them."""
 
+    external: ExternalPostgres | None = Field(None, description="Where it runs, with mode External.")
     members: Annotated[int, Field(strict=True, ge=1, le=9)] | None = Field(
         None, description="Members of the cluster, the primary included. Default: 3."
     )
     parameters: dict[str, str] | None = Field(
         None,
         description="postgresql.conf settings that win over the operator's, such as work_mem: 16MB. "
-        "A change restarts the members one by one. Settings that must be the same on all members, such as "
-        "max_connections, are the operator's alone.",
+        "A change restarts the members one by one. Settings that must be the same on all members are the "
+        "operator's alone, such as max_connections, which follows from what the services may open.",
     )
 
     @model_validator(mode="after")
@@ -312,6 +449,7 @@ class Redis(Store):
 class Elasticsearch(Store):
     """Elasticsearch: product search."""
 
+    external: ExternalElasticsearch | None = Field(None, description="Where it runs, with mode External.")
     members: Annotated[int, Field(strict=True, ge=1, le=9)] | None = Field(
         None, description="Members of the cluster, each of which may be elected. Default: 3."
     )
@@ -355,7 +493,8 @@ class Images(Model):
     overrides: dict[str, Annotated[str, StringConstraints(pattern=r"^\S+$")]] | None = Field(
         None,
         description="Full image reference per image, such as postgres: registry.example.com/pg:15.1. "
-        "Keys: elasticsearch, nginx, postgres, product, rabbitmq, redis, web-customer.",
+        "Keys: elasticsearch, envoy, nginx, notification, order, payment, postgres, product, rabbitmq, redis, "
+        "user, web-customer.",
     )
 
     @model_validator(mode="after")
@@ -369,7 +508,20 @@ class Images(Model):
 
 
 IMAGE_NAMES = frozenset(
-    {"elasticsearch", "nginx", "postgres", "product", "rabbitmq", "redis", "web-customer"}
+    {
+        "elasticsearch",
+        "envoy",
+        "nginx",
+        "notification",
+        "order",
+        "payment",
+        "postgres",
+        "product",
+        "rabbitmq",
+        "redis",
+        "user",
+        "web-customer",
+    }
 )
 """Images that a Storefront runs; `storefront-dev images` builds them under these names."""
 
@@ -395,12 +547,16 @@ class StorefrontSpec(Model):
     )
     images: Images | None = Field(None, description="Where the images come from.")
     ingress: Ingress | None = Field(None, description="NGINX, the one public entry.")
+    gateway: ScaledWorkload | None = Field(None, description="Envoy, the API gateway.")
     frontends: Frontends | None = Field(None, description="The web apps.")
     services: Services | None = Field(None, description="The microservices.")
     postgres: Postgres | None = Field(None, description="Relational data of all services.")
     rabbitmq: RabbitMq | None = Field(None, description="Events between the services.")
     redis: Redis | None = Field(None, description="Cache and carts.")
     elasticsearch: Elasticsearch | None = Field(None, description="Product search.")
+    external: ExternalSystems | None = Field(
+        None, description="Systems outside of the platform: payments, email, shipping, sign-in."
+    )
     network_policy: NetworkPolicies | None = Field(None, description="Which connections are allowed.")
 
     def dumped(self) -> dict[str, Any]:

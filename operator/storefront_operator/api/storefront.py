@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from storefront_operator.api import connection_budget
 from storefront_operator.api.profiles import Values, effective
 from storefront_operator.api.spec import MAX_NAME_LENGTH, NAME_PATTERN, StorefrontSpec
+from storefront_operator.objects.labels import ROTATE
 
 GROUP_VERSION = "storefront.dev/v1alpha1"
 KIND = "Storefront"
@@ -34,6 +36,8 @@ class Storefront:
     generation: int
     spec: Values
     status: Mapping[str, Any] = field(default_factory=dict)
+    rotation: str = ""
+    """What the annotation that asks for new credentials says; empty when there is none."""
 
     def namespace(self, layer: str) -> str:
         """Namespace of a layer of the platform: edge, frontend, services or data."""
@@ -46,6 +50,11 @@ class Storefront:
         """Which once-only Jobs have succeeded: name of the job → the version of the work that is done."""
         jobs: Mapping[str, str] = self.status.get("completedJobs") or {}
         return jobs
+
+    @property
+    def rotated(self) -> str:
+        """The value of the annotation whose rotation of credentials is complete."""
+        return str(self.status.get("rotatedCredentials") or "")
 
 
 def parse_storefront(resource: Mapping[str, Any]) -> Storefront:
@@ -69,14 +78,32 @@ def parse_storefront(resource: Mapping[str, Any]) -> Storefront:
         problems += [_problem(details) for details in error.errors()]
     if problems:
         raise InvalidStorefrontError(problems)
+    values = effective(spec)
+    if problems := _contradictions(values):
+        raise InvalidStorefrontError(problems)
     assert isinstance(metadata, dict)
     return Storefront(
         name=name,
         uid=metadata.get("uid", ""),
         generation=metadata.get("generation", 0),
-        spec=effective(spec),
+        spec=values,
         status=resource.get("status") or {},
+        rotation=(metadata.get("annotations") or {}).get(ROTATE, ""),
     )
+
+
+def _contradictions(spec: Values) -> list[str]:
+    """What is wrong between fields once the defaults are known."""
+    problems = []
+    for name, service in spec["services"].items():
+        least, most = service["autoscaling"]["minReplicas"], service["autoscaling"]["maxReplicas"]
+        if most < least:
+            problems.append(
+                f"spec.services.{name}.autoscaling.maxReplicas: {most} is not allowed; allowed: {least} or more, "
+                "the least number of pods (minReplicas, or else replicas)"
+            )
+    too_many = connection_budget.problem_with(spec)
+    return [*problems, too_many] if too_many else problems
 
 
 def _problem(error: Any) -> str:

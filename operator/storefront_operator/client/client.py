@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ Json = dict[str, Any]
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
 _PAGE_SIZE = 200
 """Objects in a page of a list: a page is in memory whole, several times over while it is parsed."""
+_WRITES = 32
+"""Applies, creations and deletions in flight, which come by the hundred; each has a connection of its own."""
 
 
 class Client:
@@ -27,6 +30,7 @@ class Client:
     def __init__(self, session: aiohttp.ClientSession, server: str) -> None:
         self.session = session
         self.server = server.rstrip("/")
+        self._writes = asyncio.Semaphore(_WRITES)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """One object, or None when it does not exist."""
@@ -87,19 +91,21 @@ class Client:
     async def apply(self, resource: Resource, manifest: Mapping[str, Any], manager: str) -> Json:
         """Server-side apply with force; returns the live object."""
         metadata = manifest["metadata"]
-        return await self._request(
-            "PATCH",
-            resource.path(metadata.get("namespace", ""), metadata["name"]),
-            params={"fieldManager": manager, "force": "true"},
-            body=manifest,
-            content_type="application/apply-patch+yaml",
-        )
+        async with self._writes:
+            return await self._request(
+                "PATCH",
+                resource.path(metadata.get("namespace", ""), metadata["name"]),
+                params={"fieldManager": manager, "force": "true"},
+                body=manifest,
+                content_type="application/apply-patch+yaml",
+            )
 
     async def create(self, resource: Resource, manifest: Mapping[str, Any], manager: str = "") -> Json:
         """Create an object; `ApiError` 409 when it exists."""
         params = {"fieldManager": manager} if manager else None
         path = resource.path(manifest["metadata"].get("namespace", ""))
-        return await self._request("POST", path, params=params, body=manifest)
+        async with self._writes:
+            return await self._request("POST", path, params=params, body=manifest)
 
     async def replace(self, resource: Resource, manifest: Mapping[str, Any]) -> Json:
         """Replace an object in the state that was read; `ApiError` 409 when it has changed since."""
@@ -135,7 +141,8 @@ class Client:
             preconditions["resourceVersion"] = resource_version
         body = {"propagationPolicy": "Background", "preconditions": preconditions}
         try:
-            await self._request("DELETE", resource.path(namespace, name), body=body)
+            async with self._writes:
+                await self._request("DELETE", resource.path(namespace, name), body=body)
         except ApiError as error:
             if error.status != 404:
                 raise

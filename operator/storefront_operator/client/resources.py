@@ -41,6 +41,7 @@ CHILD_RESOURCES: tuple[Resource, ...] = (
     Resource("apps/v1", "StatefulSet", "statefulsets"),
     Resource("batch/v1", "Job", "jobs"),
     Resource("apps/v1", "Deployment", "deployments"),
+    Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
 )
 """Kinds of which a Storefront has children, in the order in which they are written."""
 

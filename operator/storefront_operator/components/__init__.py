@@ -5,24 +5,27 @@ from typing import Any
 
 from storefront_operator.api import Storefront
 from storefront_operator.components.base import (
+    Action,
     Component,
     GeneratedSecret,
     Health,
     Inquiry,
     OnceJob,
     Reason,
-    Repair,
+    Rotation,
 )
 from storefront_operator.components.common import common_context
 from storefront_operator.components.customer_web import CustomerWeb
 from storefront_operator.components.elasticsearch import Elasticsearch
+from storefront_operator.components.gateway import Gateway
+from storefront_operator.components.gateway_credential import GatewayCredential
 from storefront_operator.components.ingress import Ingress
 from storefront_operator.components.namespaces import Namespaces
 from storefront_operator.components.network_policies import NetworkPolicies
 from storefront_operator.components.postgres import Postgres
-from storefront_operator.components.product import Product
 from storefront_operator.components.rabbitmq import RabbitMq
 from storefront_operator.components.redis import Redis
+from storefront_operator.components.services import Notification, Order, Payment, Product, User
 from storefront_operator.objects import Manifest, Observed, fingerprint
 from storefront_operator.rendering import finish, render_folder
 from storefront_operator.rendering.finish import add_config_hashes
@@ -30,13 +33,14 @@ from storefront_operator.rendering.finish import add_config_hashes
 __all__ = [
     "COMPONENTS",
     "NAMESPACES",
+    "Action",
     "Component",
     "GeneratedSecret",
     "Health",
     "Inquiry",
     "OnceJob",
     "Reason",
-    "Repair",
+    "Rotation",
     "context_of",
     "render_component",
     "render_storefront",
@@ -51,7 +55,13 @@ COMPONENTS: Sequence[Component] = (
     RabbitMq(),
     Redis(),
     Elasticsearch(),
+    GatewayCredential(),
+    User(),
     Product(),
+    Order(),
+    Payment(),
+    Notification(),
+    Gateway(),
     CustomerWeb(),
     Ingress(),
     NetworkPolicies(),
@@ -76,7 +86,7 @@ def render_component(
 
     Pods read ConfigMaps and Secrets of their own component only, so a component can be rendered by itself.
     """
-    manifests = finish(storefront, component.name, render_folder(component.name, context))
+    manifests = finish(storefront, component.name, render_folder(component.templates, context))
     add_config_hashes(manifests)
     return manifests
 

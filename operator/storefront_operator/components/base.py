@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from storefront_operator.api import Storefront
 from storefront_operator.client import Client
-from storefront_operator.objects import Observed
+from storefront_operator.objects import ChildKey, Observed
 
 
 class Reason(StrEnum):
@@ -24,6 +24,7 @@ class Reason(StrEnum):
     UNAVAILABLE = "Unavailable"
     POD_FAILING = "PodFailing"
     ADDRESS_PENDING = "AddressPending"
+    DEPENDENCY_MISSING = "DependencyMissing"
     JOB_FAILED = "JobFailed"
     FAILING_OVER = "FailingOver"
     APPLY_FAILED = "ApplyFailed"
@@ -45,6 +46,18 @@ class Health:
     message: str
     progressing: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    dispensable: frozenset[str] = frozenset()
+    """Of a store that is not as desired: pods without which it would serve no worse, such as the one at fault."""
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """New credentials replace those of a generated Secret: two users alternate, see engine/rotation.py.
+
+    `consumers` are the workloads that log in with it.
+    """
+
+    consumers: Sequence[ChildKey] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ class GeneratedSecret:
     """A Secret whose values are made once: kept for ever in the data namespace, or until its inputs change.
 
     `fixed` are plain values, `random` names of values to generate, `hosts` (when given) asks for a self-signed
-    TLS certificate for these names as `tls.crt` and `tls.key`.
+    TLS certificate for these names as `tls.crt` and `tls.key`. With a `rotation` it is exchanged when a person asks.
     """
 
     namespace: str
@@ -61,6 +74,7 @@ class GeneratedSecret:
     fixed: Mapping[str, str] = field(default_factory=dict)
     random: Sequence[str] = ()
     hosts: Sequence[str] = ()
+    rotation: Rotation | None = None
 
 
 @dataclass(frozen=True)
@@ -95,11 +109,25 @@ class Inquiry:
     password: str = field(default="", repr=False)
 
 
-class Repair(Protocol):
+Asking = Callable[["Component", Inquiry], Awaitable[Health | None]]
+"""Asks a store now; None when it does not answer."""
+
+
+class Action(Protocol):
     """Something that is done to a store beyond its objects. Whether it is due is decided purely; `run` does it."""
 
-    async def run(self, client: Client) -> str | None:
-        """Do it if it is still due; returns what was done, for an event, or None.
+    @property
+    def event(self) -> str:
+        """Reason of the event that tells what was done."""
+        ...
+
+    @property
+    def warning(self) -> bool:
+        """Whether that event is a warning."""
+        ...
+
+    async def run(self, client: Client, ask: Asking) -> str | None:
+        """Do it if it is still due; returns what was done, for an event, or None while it has to wait.
 
         Raises `ApiError` and `ApiUnavailableError`; the pass is then tried again.
         """
@@ -107,10 +135,15 @@ class Repair(Protocol):
 
 
 class Component(ABC):
-    """One part of the platform. Its templates are the folder of the same name."""
+    """One part of the platform."""
 
     name: str
     condition: str
+
+    @property
+    def templates(self) -> str:
+        """Folder of its templates."""
+        return self.name
 
     def secrets(self, storefront: Storefront) -> Sequence[GeneratedSecret]:
         """Secrets to generate before anything is rendered."""
@@ -120,9 +153,17 @@ class Component(ABC):
         """Once-only work, done or not."""
         return ()
 
-    def repairs(self, storefront: Storefront, observed: Observed) -> Sequence[Repair]:
-        """What is due now beyond the objects, most urgent first."""
+    def accepts_credentials(self, storefront: Storefront, observed: Observed) -> bool:
+        """Whether the store accepts every login of the generated Secrets as they are now, and no other."""
+        return all(job.is_done(storefront) for job in self.jobs(storefront, observed))
+
+    def repairs(self, storefront: Storefront, observed: Observed) -> Sequence[Action]:
+        """What ends an outage; it comes before everything else."""
         return ()
+
+    def rollout(self, storefront: Storefront, observed: Observed) -> Action | None:
+        """The next step of a rolling change; it comes when every object is as desired."""
+        return None
 
     def inquiry(self, storefront: Storefront, observed: Observed) -> Inquiry | None:
         """What the store itself is asked between passes; None for what has no management port."""

@@ -8,12 +8,12 @@ from typing import Any
 
 from storefront_operator.api import Storefront
 from storefront_operator.api.quantities import parse_quantity
-from storefront_operator.components.base import Component, Health, Inquiry, OnceJob
+from storefront_operator.components.base import Health, Inquiry, OnceJob
 from storefront_operator.components.common import image_reference, merged_env
 from storefront_operator.components.elasticsearch_live import PATHS, live_health
-from storefront_operator.components.external import external_health, is_external
+from storefront_operator.components.equal_members import EqualMembers
+from storefront_operator.components.external import is_external
 from storefront_operator.components.postgres import data_identity
-from storefront_operator.components.workloads import job_health, workload_health, worst
 from storefront_operator.objects import Observed, fingerprint
 
 SETUP_JOB = "elasticsearch-setup"
@@ -36,7 +36,7 @@ _HEADLESS_SERVICE = "elasticsearch-members"
 _MEBIBYTE = 2**20
 
 
-class Elasticsearch(Component):
+class Elasticsearch(EqualMembers):
     """A StatefulSet whose members know each other by name, and a Job that waits for them and puts index templates."""
 
     name = "elasticsearch"
@@ -65,13 +65,6 @@ class Elasticsearch(Component):
             "index_templates": INDEX_TEMPLATES,
             "setup_job": None if job.is_done(storefront) else job.object_name,
         }
-
-    def health(self, storefront: Storefront, observed: Observed) -> Health:
-        if is_external(storefront.spec["elasticsearch"]):
-            return external_health(storefront.spec["elasticsearch"])
-        members = workload_health(observed, "StatefulSet", storefront.namespace("data"), self.name)
-        jobs = self.jobs(storefront, observed)
-        return worst(members, job_health(storefront, observed, jobs, serving=members.ready))
 
     def inquiry(self, storefront: Storefront, observed: Observed) -> Inquiry | None:
         spec = storefront.spec["elasticsearch"]
@@ -119,6 +112,8 @@ def _environment(storefront: str, spec: Mapping[str, Any], names: Sequence[str])
         "cluster.fault_detection.leader_check.retry_count": "2",
         "cluster.fault_detection.follower_check.timeout": "3s",
         "cluster.fault_detection.follower_check.retry_count": "2",
+        # A new master's first decision goes to the lost one, too; until that is given up it decides nothing else.
+        "cluster.publish.timeout": "10s",
         "ES_PATH_CONF": "/tmp/config",  # noqa: S108 - the pod's own
         "ES_JAVA_OPTS": " ".join(
             [

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from storefront_operator.api import LAYERS, Storefront
 from storefront_operator.components.base import Component, Health, Reason
+from storefront_operator.components.connections import (
+    BEHIND_THE_GATEWAY,
+    STORE_PORTS,
+    STORES_OF_SERVICES,
+    keys_uri,
+    place,
+    place_of_url,
+    places_of_systems,
+    users_of,
+)
 from storefront_operator.components.external import is_external
 from storefront_operator.objects import Observed
 
@@ -21,18 +31,6 @@ API_PORTS_VARIABLE = "STOREFRONT_API_SERVER_PORTS"
 DEFAULT_API_PORTS = (443, 6443)
 """The Service's port, and that of API servers themselves: where one evaluates policies decides which it sees."""
 
-STORE_PORTS = {"postgres": 5432, "rabbitmq": 5672, "redis": 6379, "elasticsearch": 9200}
-"""Where each store serves its clients."""
-
-STORES_OF_SERVICES = {
-    "user": ("postgres", "rabbitmq"),
-    "product": ("postgres", "elasticsearch", "redis", "rabbitmq"),
-    "order": ("postgres", "redis", "rabbitmq"),
-    "payment": ("postgres", "rabbitmq"),
-    "notification": ("rabbitmq",),
-}
-"""Which stores each service may use; services that a Storefront does not have are left out."""
-
 DEFAULT_DENY = "default-deny"
 
 
@@ -44,14 +42,18 @@ class NetworkPolicies(Component):
 
     def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
         spec = storefront.spec
-        services = {name: STORES_OF_SERVICES[name] for name in spec["services"]}
+        provider = spec["external"].get("identityProvider")
         return {
             "enabled": spec["networkPolicy"]["enabled"],
-            "services": services,
+            "services": STORES_OF_SERVICES,
             "stores": {name: _store(spec[name], port) for name, port in STORE_PORTS.items()},
-            "clients": {
-                store: [name for name, used in services.items() if store in used] for store in STORE_PORTS
+            "systems": {
+                name: [asdict(where) for where in places_of_systems(spec["external"], name)]
+                for name in STORES_OF_SERVICES
             },
+            "behind_the_gateway": BEHIND_THE_GATEWAY,
+            "identity_provider": provider and asdict(place_of_url(keys_uri(provider))),
+            "clients": {store: users_of(store) for store in STORE_PORTS},
             "api_ports": list(api_ports()),
             "operator_namespace": os.environ.get(OPERATOR_NAMESPACE_VARIABLE) or None,
             "platform_namespace": f"{storefront.name}-platform",
@@ -85,15 +87,8 @@ def api_ports() -> Sequence[int]:
 
 
 def _store(spec: Mapping[str, Any], port: int) -> Mapping[str, Any]:
-    """How a store is reached; `cidr` is where an external one is, None when only DNS knows."""
+    """How a store is reached; `place` is where an external one is."""
     if not is_external(spec):
-        return {"managed": True, "port": port, "cidr": None}
+        return {"managed": True, "port": port}
     external = spec["external"]
-    return {"managed": False, "port": external.get("port", port), "cidr": _cidr(external["host"])}
-
-
-def _cidr(host: str) -> str | None:
-    try:
-        return f"{ipaddress.IPv4Address(host)}/32"
-    except ValueError:
-        return None
+    return {"managed": False, "place": asdict(place(external["host"], external.get("port", port)))}

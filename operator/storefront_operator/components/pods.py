@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from storefront_operator.objects import Child
+from storefront_operator.objects import Child, Observed
 
 _WAITING_IS_NORMAL = {"ContainerCreating", "PodInitializing", ""}
 
@@ -28,6 +28,13 @@ def pod_problem(pod: Child) -> str | None:
     return None
 
 
+def is_being_created(pod: Child) -> bool:
+    """Whether its containers wait for an image, a volume or an address; normal for a moment."""
+    return any(
+        container.get("waiting") == "ContainerCreating" for container in pod.facts.get("containers", ())
+    )
+
+
 def first_problem(pods: Iterable[Child]) -> str | None:
     """The first problem among pods that are not being deleted, by name."""
     for pod in sorted(pods, key=lambda pod: pod.key):
@@ -35,3 +42,17 @@ def first_problem(pods: Iterable[Child]) -> str | None:
         if problem:
             return problem
     return None
+
+
+def unusable_secret(observed: Observed, namespace: str, name: str) -> str | None:
+    """What the kubelet misses of a Secret or ConfigMap that a pod's environment is taken from, or None."""
+    return next(
+        (
+            container["message"]
+            for pod in observed.pods_of(namespace, name)
+            if not pod.deleting
+            for container in pod.facts.get("containers", ())
+            if container["waiting"] == "CreateContainerConfigError"
+        ),
+        None,
+    )

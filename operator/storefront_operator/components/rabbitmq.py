@@ -10,9 +10,18 @@ from typing import Any
 
 from storefront_operator.api import Storefront
 from storefront_operator.api.quantities import parse_quantity
-from storefront_operator.components.base import Component, GeneratedSecret, Health, Inquiry, OnceJob
+from storefront_operator.components.base import (
+    GeneratedSecret,
+    Health,
+    Inquiry,
+    OnceJob,
+    Rotation,
+)
 from storefront_operator.components.common import image_reference, merged_env
-from storefront_operator.components.external import external_health, is_external
+from storefront_operator.components.connections import deployment_of
+from storefront_operator.components.equal_members import EqualMembers
+from storefront_operator.components.external import is_external
+from storefront_operator.components.logins import Login, logins_of, second_user
 from storefront_operator.components.postgres import data_identity
 from storefront_operator.components.rabbitmq_live import PATHS, live_health
 from storefront_operator.components.rabbitmq_topology import (
@@ -22,7 +31,6 @@ from storefront_operator.components.rabbitmq_topology import (
     boot_definitions,
     topology,
 )
-from storefront_operator.components.workloads import job_health, workload_health, worst
 from storefront_operator.objects import Observed, fingerprint
 
 IMPORT_JOB = "rabbitmq-definitions"
@@ -39,7 +47,7 @@ _FREE_DISK_SHARE = 0.1
 """Of a volume: with less space left publishers are held back."""
 
 
-class RabbitMq(Component):
+class RabbitMq(EqualMembers):
     """A StatefulSet whose members know each other by name, and a Job that imports users and queues."""
 
     name = "rabbitmq"
@@ -49,16 +57,23 @@ class RabbitMq(Component):
         if is_external(storefront.spec["rabbitmq"]):
             return ()
         namespace = storefront.namespace("data")
-        users = {
-            ADMIN_SECRET: "admin",
-            MONITOR_SECRET: "monitor",
-            **{user_secret(service): service for service in SERVICES},
-        }
+        users = {ADMIN_SECRET: "admin", MONITOR_SECRET: "monitor"}
         return [
             GeneratedSecret(namespace, COOKIE_SECRET, self.name, {}, ("cookie",)),
             *(
                 GeneratedSecret(namespace, name, self.name, {"username": user}, ("password",))
                 for name, user in users.items()
+            ),
+            *(
+                GeneratedSecret(
+                    namespace,
+                    user_secret(service),
+                    self.name,
+                    {"username": service},
+                    ("password",),
+                    rotation=Rotation([deployment_of(storefront, service)]),
+                )
+                for service in SERVICES
             ),
         ]
 
@@ -88,17 +103,11 @@ class RabbitMq(Component):
             **_limits(spec),
             "boot_definitions": _encoded(boot_definitions(admin, monitor)),
             "definitions": _encoded(definitions),
+            "retired_users": _retired_users(storefront, observed),
             "import_job": None if job.is_done(storefront) else job.object_name,
             "admin_secret": ADMIN_SECRET,
             "cookie_secret": COOKIE_SECRET,
         }
-
-    def health(self, storefront: Storefront, observed: Observed) -> Health:
-        if is_external(storefront.spec["rabbitmq"]):
-            return external_health(storefront.spec["rabbitmq"])
-        members = workload_health(observed, "StatefulSet", storefront.namespace("data"), self.name)
-        jobs = self.jobs(storefront, observed)
-        return worst(members, job_health(storefront, observed, jobs, serving=members.ready))
 
     def inquiry(self, storefront: Storefront, observed: Observed) -> Inquiry | None:
         spec = storefront.spec["rabbitmq"]
@@ -110,13 +119,12 @@ class RabbitMq(Component):
 
     def judge(self, inquiry: Inquiry, answers: Sequence[Any]) -> Health:
         nodes, queues = answers
-        return live_health(nodes or (), queues or (), inquiry.members)
+        return live_health(nodes, queues, inquiry.members)
 
     def _topology(self, storefront: Storefront, observed: Observed) -> Definitions:
         users = {
-            service: found
-            for service in SERVICES
-            if (found := _credentials(storefront, observed, user_secret(service)))
+            service: [Credentials(*login) for login in logins]
+            for service, logins in _logins(storefront, observed).items()
         }
         return topology(users, storefront.spec["rabbitmq"]["members"])
 
@@ -124,6 +132,26 @@ class RabbitMq(Component):
 def _import_job(storefront: Storefront, observed: Observed, definitions: Definitions) -> OnceJob:
     version = fingerprint({"data": data_identity(storefront, observed), "definitions": definitions})
     return OnceJob(IMPORT_JOB, version, storefront.namespace("data"))
+
+
+def _logins(storefront: Storefront, observed: Observed) -> Mapping[str, Sequence[Login]]:
+    """Each service's logins; which of them is the current one makes no difference to the store."""
+    namespace = storefront.namespace("data")
+    return {
+        service: sorted(logins_of(observed.secret_data(namespace, user_secret(service))).values())
+        for service in SERVICES
+    }
+
+
+def _retired_users(storefront: Storefront, observed: Observed) -> list[str]:
+    """Of the two users that a service's credentials alternate between, those that nobody is given now."""
+    return [
+        user
+        for service, logins in _logins(storefront, observed).items()
+        if logins
+        for user in (service, second_user(service))
+        if user not in {login.username for login in logins}
+    ]
 
 
 def user_secret(service: str) -> str:

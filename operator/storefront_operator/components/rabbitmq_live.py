@@ -15,11 +15,13 @@ PATHS = ("/api/nodes", f"/api/queues/{VIRTUAL_HOST}?columns=name,type,leader,mem
 Answer = Sequence[Mapping[str, Any]]
 
 
-def live_health(nodes: Answer, queues: Answer, members: int) -> Health:
-    """Judge the answers to both of `PATHS`; `members` is how many there should be.
+def live_health(nodes: Answer | None, queues: Answer | None, members: int) -> Health:
+    """Judge the answers to both of `PATHS`, None for an error; `members` is how many there should be.
 
     Any one member answers for all: what it does not see, it calls not running.
     """
+    if nodes is None or queues is None:
+        return Health(True, Reason.DEGRADED, "the management API answers with an error", True)
     running = sorted(node["name"] for node in nodes if node.get("running"))
     # Nodes that have just started do not tell everything yet.
     cut_off = sorted(node["name"] for node in nodes if node.get("partitions"))
@@ -55,20 +57,39 @@ def live_health(nodes: Answer, queues: Answer, members: int) -> Health:
             True,
             facts,
         )
+    catching_up = sorted(queue["name"] for queue in quorum_queues if not _is_complete(queue))
     if cut_off:
+        ailment = f"{_member(cut_off[0])} is cut off from other members"
+    elif len(running) < members:
+        ailment = f"{len(running)} of {members} members run"
+    elif catching_up:
+        more = f"{len(catching_up)} of {len(quorum_queues)} queues, such as {catching_up[0]}"
+        ailment = f"replicas of {more}, are not online"
+    else:
         return Health(
-            True, Reason.DEGRADED, f"{_member(cut_off[0])} is cut off from other members", True, facts
+            True, Reason.AS_DESIRED, f"{len(running)} members, {len(quorum_queues)} queues", facts=facts
         )
-    if len(running) < members:
-        return Health(True, Reason.DEGRADED, f"{len(running)} of {members} members run", True, facts)
-    return Health(
-        True, Reason.AS_DESIRED, f"{len(running)} members, {len(quorum_queues)} queues", facts=facts
+    dispensable = frozenset(
+        _member(node["name"])
+        for node in nodes
+        if {*cut_off} <= {node["name"]}
+        and len({*running} - {node["name"]}) == members - 1
+        and all(_has_majority(queue, without=node["name"]) for queue in quorum_queues)
     )
+    return Health(True, Reason.DEGRADED, ailment, True, facts, dispensable)
 
 
-def _has_majority(queue: Mapping[str, Any]) -> bool:
-    replicas, online = queue.get("members", ()), queue.get("online", ())
-    return len(set(online) & set(replicas)) * 2 > len(replicas)
+def _has_majority(queue: Mapping[str, Any], without: str = "") -> bool:
+    return len(_online(queue) - {without}) * 2 > len(queue.get("members", ()))
+
+
+def _is_complete(queue: Mapping[str, Any]) -> bool:
+    return len(_online(queue)) == len(queue.get("members", ()))
+
+
+def _online(queue: Mapping[str, Any]) -> set[str]:
+    """The nodes whose replicas of a quorum queue take part."""
+    return {*queue.get("online", ())} & {*queue.get("members", ())}
 
 
 def _leaders(queues: Answer) -> dict[str, int]:

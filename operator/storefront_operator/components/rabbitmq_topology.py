@@ -1,20 +1,42 @@
 """Users, exchanges and queues of RabbitMQ, as the definitions that its management API exports and imports.
 
-Every service has one queue, bound to the topic exchange `events`. A message that fails goes through one of the
-service's delay queues back into its queue, and in the end into its dead-letter queue.
+Every service has one queue, bound to the topic exchange `events` for the types of events that it handles. A message
+that fails goes through one of the service's delay queues back into its queue, and in the end to its dead letters.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 VIRTUAL_HOST = "storefront"
 EVENTS = "events"
 SERVICES = ("user", "product", "order", "payment", "notification")
 """Services that publish and consume events."""
+
+SUBSCRIPTIONS: Mapping[str, Sequence[str]] = {
+    "user": ("user.data_erased", "user.data_exported"),
+    "product": ("product.changed", "product.removed", "order.placed", "order.paid", "order.cancelled"),
+    "order": (
+        "product.changed",
+        "product.removed",
+        "stock.reserved",
+        "stock.rejected",
+        "payment.captured",
+        "payment.failed",
+        "payment.action_required",
+        "payment.voided",
+        "payment.refunded",
+        "user.changed",
+        "user.erasure_requested",
+        "user.export_requested",
+    ),
+    "payment": ("payment.requested", "order.cancelled", "user.erasure_requested", "user.export_requested"),
+    "notification": ("order.placed", "order.paid", "order.shipped", "order.cancelled", "order.refunded"),
+}
+"""The types of events that each service handles, which are their routing keys."""
 
 RETRY_DELAYS_SECONDS = (5, 30, 300)
 """How long a message waits in `<service>.retry.1`, `.2`, `.3` before it is delivered again."""
@@ -51,23 +73,38 @@ def boot_definitions(admin: Credentials | None, monitor: Credentials | None) -> 
     }
 
 
-def topology(users: Mapping[str, Credentials], members: int) -> Definitions:
-    """What is imported once all members run: users by service, and the exchanges and queues of all services."""
+def topology(users: Mapping[str, Sequence[Credentials]], members: int) -> Definitions:
+    """What is imported once all members run: users by service, and the exchanges and queues of all services.
+
+    A service has two users while its credentials are exchanged.
+    """
     replicas = min(members, MAX_REPLICAS)
     return {
-        "users": [_user(who, "") for who in users.values()],
+        "users": [_user(who, "") for pair in users.values() for who in pair],
         "permissions": [
             # Services use what is there and declare nothing.
             _permission(who, "^$", f"^({EVENTS}|{service}\\.retry)$", f"^{service}(\\.dead)?$")
-            for service, who in users.items()
+            for service, pair in users.items()
+            for who in pair
         ],
         "exchanges": [
             _exchange(EVENTS, "topic"),
             *(_exchange(f"{service}.retry", "direct") for service in SERVICES),
         ],
         "queues": [queue for service in SERVICES for queue in _queues(service, replicas)],
-        "bindings": [binding for service in SERVICES for binding in _retry_bindings(service)],
+        "bindings": [
+            binding
+            for service in SERVICES
+            for binding in (*_subscriptions(service), *_retry_bindings(service))
+        ],
     }
+
+
+def definitions_without_users() -> Definitions:
+    """What a RabbitMQ that runs elsewhere needs: the virtual host, and the exchanges and queues of all services."""
+    things = topology({}, MAX_REPLICAS)
+    named = {name: things[name] for name in ("exchanges", "queues", "bindings")}
+    return {"vhosts": [{"name": VIRTUAL_HOST}], **named}
 
 
 def password_hash(credentials: Credentials) -> str:
@@ -159,14 +196,19 @@ def _retry_bindings(service: str) -> list[dict[str, Any]]:
     keys = {REPLAY_KEY: service} | {
         str(number): f"{service}.retry.{number}" for number in range(1, len(RETRY_DELAYS_SECONDS) + 1)
     }
-    return [
-        {
-            "source": f"{service}.retry",
-            "vhost": VIRTUAL_HOST,
-            "destination": queue,
-            "destination_type": "queue",
-            "routing_key": key,
-            "arguments": {},
-        }
-        for key, queue in keys.items()
-    ]
+    return [_binding(f"{service}.retry", key, queue) for key, queue in keys.items()]
+
+
+def _subscriptions(service: str) -> list[dict[str, Any]]:
+    return [_binding(EVENTS, event, service) for event in SUBSCRIPTIONS[service]]
+
+
+def _binding(exchange: str, key: str, queue: str) -> dict[str, Any]:
+    return {
+        "source": exchange,
+        "vhost": VIRTUAL_HOST,
+        "destination": queue,
+        "destination_type": "queue",
+        "routing_key": key,
+        "arguments": {},
+    }

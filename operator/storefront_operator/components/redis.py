@@ -4,12 +4,10 @@ What is promised: an acknowledged write outlives the process of its server; repl
 that dies loses what its replica had not received yet (milliseconds), and one that is cut off from the network goes on
 for about 3 s. A primary that is stopped in order (deletion, drain, rollout) loses nothing.
 
-**Credentials rotate without downtime.** The access list holds two hashes for a user whose Secret has the key
-`previousPassword` next to `password`, and running servers load a changed list by themselves (within two minutes, when
-the kubelet has exchanged it; nothing restarts). So: move `password` to `previousPassword` and write a new `password`;
-let the clients take it up; remove `previousPassword`.
-For the users `sentinel` and `replication` the clients are the pods of Redis, which read their password when they
-start: restart both StatefulSets in between.
+**Credentials change without a restart.** Running servers load a changed access list by themselves (within two minutes,
+when the kubelet has exchanged it), and their pods' label tells what they have loaded. Those of services are exchanged
+by a second user, see engine/rotation.py. The internal users may have two passwords at a time, which a person exchanges
+with the key `previousPassword`, see docs/stores.md.
 """
 
 from __future__ import annotations
@@ -21,14 +19,22 @@ from typing import Any
 
 from storefront_operator.api import Storefront
 from storefront_operator.api.quantities import parse_quantity
-from storefront_operator.components.base import Component, GeneratedSecret, Health, Reason
+from storefront_operator.components.base import Action, Component, GeneratedSecret, Health, Reason, Rotation
 from storefront_operator.components.common import image_reference, merged_env
+from storefront_operator.components.connections import deployment_of, users_of
 from storefront_operator.components.external import external_health, is_external
+from storefront_operator.components.logins import logins_of
+from storefront_operator.components.rolling import (
+    ReplaceMember,
+    due_member,
+    is_primary,
+    replace_broken,
+)
 from storefront_operator.components.workloads import workload_health, worst
 from storefront_operator.objects import Child, Observed
-from storefront_operator.objects.labels import NAME, REPLICATION, ROLE
+from storefront_operator.objects.labels import ACCESS_LIST, NAME, REPLICATION
 
-SERVICES = ("product", "order")
+SERVICES = users_of("redis")
 """Services that may connect; each has the keys and channels that begin with its own name."""
 
 SENTINELS = "redis-sentinel"
@@ -38,6 +44,9 @@ _MEMORY_SHARE = 0.6
 _REPLICA_BUFFER_SHARE = 0.1
 _DEFAULT_MEMORY = "256Mi"
 
+_PASSWORDS = ("password", "previousPassword")
+"""Keys of an internal user's Secret; whoever knows one of them may log in."""
+
 _SERVICE_RULES = "~{name}:* &{name}:* +@all -@admin -@dangerous"
 _RULES = {
     "admin": "~* &* +@all",
@@ -45,7 +54,8 @@ _RULES = {
     "replication": "+psync +replconf +ping",
     "sentinel": (
         "&* +multi +exec +ping +info +role +subscribe +publish +slaveof +replicaof +config|rewrite +config|set "
-        "+client|setname +client|kill +client|pause +client|unpause +script|kill +dbsize +acl|setuser +acl|deluser"
+        "+client|setname +client|kill +client|pause +client|unpause +script|kill +dbsize "
+        "+acl|setuser +acl|deluser +acl|list"
     ),
 }
 
@@ -61,9 +71,24 @@ class Redis(Component):
             return ()
         namespace = storefront.namespace("data")
         return [
-            GeneratedSecret(namespace, redis_secret(user), self.name, {"username": user}, ("password",))
+            GeneratedSecret(
+                namespace,
+                redis_secret(user),
+                self.name,
+                {"username": user},
+                ("password",),
+                rotation=Rotation([deployment_of(storefront, user)]) if user in SERVICES else None,
+            )
             for user in (*_RULES, *SERVICES)
         ]
+
+    def accepts_credentials(self, storefront: Storefront, observed: Observed) -> bool:
+        spec = storefront.spec["redis"]
+        if is_external(spec):
+            return True
+        wanted = passwords_fingerprint(_access_list(storefront, observed))
+        pods = observed.pods_of(storefront.namespace("data"), self.name)
+        return len(pods) == spec["members"] and all(pod.labels.get(ACCESS_LIST) == wanted for pod in pods)
 
     def context(self, storefront: Storefront, observed: Observed) -> Mapping[str, Any]:
         spec = storefront.spec["redis"]
@@ -87,6 +112,21 @@ class Redis(Component):
             **_sizes(spec),
         }
 
+    def rollout(self, storefront: Storefront, observed: Observed) -> Action | None:
+        namespace, spec = storefront.namespace("data"), storefront.spec["redis"]
+        due = due_member(observed, namespace, self.name)
+        if due is None:
+            return None
+        if not due.serving:
+            return replace_broken(due.pod)
+        # A primary that is deleted hands over by itself, to a replica that is linked.
+        replicas = [pod for pod in observed.pods_of(namespace, self.name) if not is_primary(pod)]
+        linked = all(_is_linked(pod) for pod in replicas if pod.key != due.pod.key)
+        if not linked or len(replicas) != spec["members"] - 1:
+            return None
+        sentinels = workload_health(observed, "StatefulSet", namespace, SENTINELS, majority=True)
+        return ReplaceMember(due.pod) if sentinels.ready else None
+
     def health(self, storefront: Storefront, observed: Observed) -> Health:
         spec = storefront.spec["redis"]
         if is_external(spec):
@@ -94,7 +134,7 @@ class Redis(Component):
         namespace = storefront.namespace("data")
         members = workload_health(observed, "StatefulSet", namespace, self.name)
         sentinels = workload_health(observed, "StatefulSet", namespace, SENTINELS)
-        pods = [pod for pod in observed.of_kind("Pod", namespace) if pod.labels.get(NAME) == self.name]
+        pods = observed.pods_of(namespace, self.name)
         primary = next((pod.key.name for pod in pods if _is_live_primary(pod)), None)
         linked = sum(_is_linked(pod) for pod in pods)
         facts = {
@@ -119,17 +159,30 @@ def redis_secret(user: str) -> str:
 
 def _access_list(storefront: Storefront, observed: Observed) -> str:
     """The users in the form of an ACL file; one whose Secret does not exist yet may not log in yet."""
-    rules = {**_RULES, **{name: _SERVICE_RULES.format(name=name) for name in SERVICES}}
+    namespace = storefront.namespace("data")
     lines = ["user default off resetpass resetkeys resetchannels -@all"]
-    for user, allowed in rules.items():
-        secret = observed.secret_data(storefront.namespace("data"), redis_secret(user)) or {}
-        hashes = [
-            f"#{hashlib.sha256(base64.b64decode(secret[key])).hexdigest()}"
-            for key in ("password", "previousPassword")
-            if key in secret
-        ]
-        lines.append(" ".join([f"user {user} on", *hashes, allowed]))
+    for user, allowed in _RULES.items():
+        secret = observed.secret_data(namespace, redis_secret(user)) or {}
+        passwords = [base64.b64decode(secret[key]) for key in _PASSWORDS if key in secret]
+        lines.append(_user(user, passwords, allowed))
+    for service in SERVICES:
+        logins = logins_of(observed.secret_data(namespace, redis_secret(service))).values()
+        # Sorted: which of them is the current one makes no difference to the store.
+        known = sorted((login.username, [login.password.encode()]) for login in logins) or [(service, [])]
+        lines += [_user(user, passwords, _SERVICE_RULES.format(name=service)) for user, passwords in known]
     return "\n".join(lines) + "\n"
+
+
+def _user(name: str, passwords: Sequence[bytes], allowed: str) -> str:
+    hashes = sorted(f"#{hashlib.sha256(password).hexdigest()}" for password in passwords)
+    return " ".join([f"user {name} on", *hashes, allowed])
+
+
+def passwords_fingerprint(access_list: str) -> str:
+    """Which passwords are accepted for whom. The image computes the same (storefront_redis/access_list.py)."""
+    users = [line.split() for line in access_list.splitlines()]
+    lines = [" ".join([user[1], *sorted(word for word in user if word[0] == "#")]) for user in users]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
 def _sizes(spec: Mapping[str, Any]) -> dict[str, int]:
@@ -178,7 +231,7 @@ def _replicas(linked: int, members: int) -> Health | None:
 
 
 def _is_live_primary(pod: Child) -> bool:
-    return pod.labels.get(ROLE) == "primary" and bool(pod.facts.get("ready")) and not pod.deleting
+    return is_primary(pod) and bool(pod.facts.get("ready")) and not pod.deleting
 
 
 def _is_linked(pod: Child) -> bool:

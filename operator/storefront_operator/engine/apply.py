@@ -14,9 +14,6 @@ from storefront_operator.engine.view import View
 from storefront_operator.objects import Child, ChildKey, Manifest, owned_fields
 from storefront_operator.objects.labels import FIELD_MANAGER, STOREFRONT
 
-_CONCURRENCY = 64
-"""Requests in flight; measured: more do not make the API server faster, fewer leave it idle."""
-
 
 class NamespaceConflictError(Exception):
     """A namespace of the wanted name exists and is not this Storefront's."""
@@ -50,12 +47,11 @@ class Outcome:
 
 
 class Applier:
-    """Writes plans through one client, a bounded number of requests at a time over all Storefronts."""
+    """Writes plans through one client."""
 
     def __init__(self, client: Client, view: View) -> None:
         self._client = client
         self._view = view
-        self._slots = asyncio.Semaphore(_CONCURRENCY)
         self.applied: dict[str, dict[ChildKey, tuple[str, str]]] = {}
         """Per Storefront: what each child hashed to after the own last write."""
 
@@ -81,18 +77,17 @@ class Applier:
 
     async def delete(self, child: Child) -> Exception | None:
         """Delete exactly this object in exactly this state; returns the error instead of raising it."""
-        async with self._slots:
-            try:
-                await self._client.delete(
-                    resource_of(child.key.kind),
-                    child.key.namespace,
-                    child.key.name,
-                    uid=child.uid,
-                    resource_version=child.resource_version,
-                )
-            except (ApiError, ApiUnavailableError) as error:
-                metrics.WRITES.labels(kind=child.key.kind, outcome="error").inc()
-                return error
+        try:
+            await self._client.delete(
+                resource_of(child.key.kind),
+                child.key.namespace,
+                child.key.name,
+                uid=child.uid,
+                resource_version=child.resource_version,
+            )
+        except (ApiError, ApiUnavailableError) as error:
+            metrics.WRITES.labels(kind=child.key.kind, outcome="error").inc()
+            return error
         metrics.WRITES.labels(kind=child.key.kind, outcome="deleted").inc()
         return None
 
@@ -102,21 +97,20 @@ class Applier:
 
     async def _apply(self, storefront: str, write: Write) -> Exception | None:
         resource = resource_of(write.key.kind)
-        async with self._slots:
-            try:
-                if resource is NAMESPACES:
-                    live = await self._write_namespace(storefront, write)
-                else:
-                    live = await self._client.apply(resource, write.manifest, FIELD_MANAGER)
-            except ApiError as error:
-                metrics.WRITES.labels(kind=write.key.kind, outcome="error").inc()
-                if write.key.kind == "Job" and error.status == 422:
-                    await self._replace_job(storefront, write)
-                return error
-            except (ApiUnavailableError, NamespaceConflictError) as error:
-                metrics.WRITES.labels(kind=write.key.kind, outcome="error").inc()
-                return error
-        child = self._view.learn(live)
+        try:
+            if resource is NAMESPACES:
+                live = await self._write_namespace(storefront, write)
+            else:
+                live = await self._client.apply(resource, write.manifest, FIELD_MANAGER)
+        except ApiError as error:
+            metrics.WRITES.labels(kind=write.key.kind, outcome="error").inc()
+            if write.key.kind == "Job" and error.status == 422:
+                await self._replace_job(storefront, write)
+            return error
+        except (ApiUnavailableError, NamespaceConflictError) as error:
+            metrics.WRITES.labels(kind=write.key.kind, outcome="error").inc()
+            return error
+        child = self._view.learn(write.key, live)
         self.applied.setdefault(storefront, {})[write.key] = (write.desired_hash, child.owned_hash)
         metrics.WRITES.labels(kind=write.key.kind, outcome=write.why.value).inc()
         return None

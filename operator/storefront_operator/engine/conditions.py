@@ -46,8 +46,8 @@ def build_status(
     """The new status.
 
     `healths` maps component names to (condition type, health). `verdict` overrides the summary conditions.
-    Times change only where a condition's status does. A component becomes Ready when it is complete, and stays
-    Ready through changes and losses as long as it does its job.
+    Times change only where a condition's status does. At the first start a component becomes Ready when it is
+    complete; afterwards it is Ready whenever it does its job.
     """
     was_ready = {c["type"] for c in previous.get("conditions") or () if c["status"] == "True"}
     begun = "firstReadyTime" in previous
@@ -125,7 +125,7 @@ def ready_condition(status: Mapping[str, Any]) -> Condition | None:
 
 def _in_context(health: Health, *, was_ready: bool, begun: bool) -> Health:
     """A judgement in the light of what was before: what is degraded at a first start is only starting."""
-    if health.progressing and not was_ready:
+    if health.progressing and not was_ready and not begun:
         health = replace(health, ready=False)
     if not begun and health.reason in (Reason.DEGRADED, Reason.ROLLING_OUT):
         return replace(health, reason=Reason.PROVISIONING)

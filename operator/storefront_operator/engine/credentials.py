@@ -1,4 +1,7 @@
-"""Secrets that are generated once. Nothing ever overwrites one, not even with a stale view of the cluster."""
+"""Secrets that are generated once. Nothing here overwrites one, not even with a stale view of the cluster.
+
+Only a person's wish exchanges what is in them, in the steps of engine/rotation.py.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from cryptography.x509.oid import NameOID
 from storefront_operator.api import Storefront
 from storefront_operator.client import ApiError, Client, resource_of
 from storefront_operator.components import COMPONENTS, GeneratedSecret
+from storefront_operator.engine.rotation import mark_of_new
 from storefront_operator.engine.view import View
-from storefront_operator.objects import Child, ChildKey, Manifest, Observed, fingerprint
+from storefront_operator.objects import Child, ChildKey, Manifest, Observed, fingerprint, key_of
 from storefront_operator.objects.labels import FIELD_MANAGER, GENERATED, INPUTS_HASH
 from storefront_operator.rendering import finish
 
@@ -78,7 +82,7 @@ async def _create(client: Client, view: View, storefront: Storefront, wanted: Ge
         if existing is None:
             raise
         live = await _adopt(client, manifest, existing)
-    view.learn({**live, "kind": "Secret"})
+    view.learn(key_of(manifest), live)
 
 
 async def _adopt(client: Client, manifest: Manifest, existing: Manifest) -> Manifest:
@@ -117,6 +121,7 @@ def _manifest(storefront: Storefront, wanted: GeneratedSecret) -> Manifest:
     values: dict[str, str] = {
         **wanted.fixed,
         **{name: secrets.token_urlsafe(_PASSWORD_BYTES) for name in wanted.random},
+        **mark_of_new(storefront, wanted),
         **(_self_signed(wanted.hosts) if wanted.hosts else {}),
     }
     manifest: Manifest = {

@@ -24,11 +24,11 @@ from storefront_operator.engine.queue import Queue
 from storefront_operator.engine.reconcile import GoneError, PassFailedError, Reconciler
 from storefront_operator.engine.teardown import tear_down
 from storefront_operator.engine.view import View
-from storefront_operator.objects.labels import FINALIZER
+from storefront_operator.objects.labels import FINALIZER, ROTATE
 
 log = structlog.get_logger()
 
-_WORKERS = 32
+_WORKERS = 16
 """Passes at a time; most of one is waiting for answers."""
 _SETTLE = 0.05  # seconds; one change of a child rarely comes alone
 _RESYNC = 600.0  # seconds; everything is driven by events, this is a safety net
@@ -112,18 +112,21 @@ class Engine:
         metadata = resource["metadata"]
         started = time.monotonic()
         try:
+            held = FINALIZER in metadata.get("finalizers", ())
             if "deletionTimestamp" in metadata:
-                await self._tear_down(name, resource)
-            elif FINALIZER not in metadata.get("finalizers", ()):
+                if held:
+                    await self._tear_down(name, resource)
+            elif not held:
                 # Before anything is made: without the finalizer a deletion could go by unseen.
                 self.seen(
                     await self._patch_finalizers(resource, [*metadata.get("finalizers", ()), FINALIZER])
                 )
-            elif await self._reconciler.reconcile(resource):
+            elif (pause := await self._reconciler.reconcile(resource)) == 0.0:
                 self._queue.add(name)
             else:
-                self._queue.add_after(name, _RESYNC * random.uniform(0.8, 1.2))
+                self._queue.add_after(name, pause or _RESYNC * random.uniform(0.8, 1.2))
         except GoneError:
+            metrics.PASSES.labels(outcome="gone").inc()
             log.info("is gone, unseen", storefront=name)
             self.gone(resource)
         except (ApiError, ApiUnavailableError, PassFailedError) as error:
@@ -195,4 +198,5 @@ def _what_matters(resource: Resource) -> tuple[Any, ...]:
         metadata["generation"],
         metadata.get("deletionTimestamp"),
         tuple(metadata.get("finalizers", ())),
+        metadata.get("annotations", {}).get(ROTATE),
     )

@@ -13,7 +13,7 @@ import structlog
 from storefront_operator.client import ApiError, ApiUnavailableError, Client, Resource
 from storefront_operator.engine import metrics
 from storefront_operator.engine.projection import project
-from storefront_operator.objects import Child, ChildKey, Manifest
+from storefront_operator.objects import Child, ChildKey, Manifest, key_of
 
 log = structlog.get_logger()
 
@@ -78,9 +78,9 @@ class Informer:
                     0 if expired else min(_MAX_BACKOFF, 0.2 * 2**failures) * random.uniform(0.5, 1)
                 )
 
-    def learn(self, live: Manifest) -> Child:
+    def learn(self, key: ChildKey, live: Manifest) -> Child:
         """Take the answer to an own write into the cache at once; the watch may only bring later states."""
-        child = project(self.resource.kind, live)
+        child = project(self.resource.kind, live, key)
         self._put(child, notify=False)
         return child
 
@@ -90,7 +90,7 @@ class Informer:
         async for page in self._client.list_pages(self.resource, self._selector):
             version = page["metadata"]["resourceVersion"]
             for item in page["items"]:
-                child = project(self.resource.kind, item)
+                child = self._project(item)
                 found[child.key] = child
         self._replace(found.values())
         self.synced.set()
@@ -108,10 +108,16 @@ class Informer:
                 case "ADDED" | "MODIFIED" if self._knows(event["object"]):
                     pass  # the echo of an own write
                 case "ADDED" | "MODIFIED":
-                    self._put(project(self.resource.kind, event["object"]), notify=True)
+                    self._put(self._project(event["object"]), notify=True)
                 case "DELETED":
-                    self._remove(project(self.resource.kind, event["object"]))
+                    self._remove(self._project(event["object"]))
         return version
+
+    def _project(self, live: Manifest) -> Child:
+        """The projection of a live object; its key stays the one that is in the cache, and so is in memory once."""
+        key = key_of(live, self.resource.kind)
+        known = self.children.get(key)
+        return project(self.resource.kind, live, known.key if known else key)
 
     def _knows(self, live: Manifest) -> bool:
         """Whether exactly this state is in the cache; costs no projection."""
@@ -139,7 +145,8 @@ class Informer:
             self._by_storefront[old.storefront].pop(child.key, None)
         self.children[child.key] = child
         self._by_storefront[child.storefront][child.key] = child
-        if notify:
+        # An autoscaler, for one, writes down what it has measured four times a minute.
+        if notify and (old is None or child.differs_from(old)):
             self._on_change(old, child)
 
     def _remove(self, child: Child) -> None:

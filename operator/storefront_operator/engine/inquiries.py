@@ -68,6 +68,11 @@ class Inquiries:
         """Ask no more about a Storefront that is gone or rests."""
         self._followed.pop(storefront, None)
 
+    async def ask(self, component: Component, inquiry: Inquiry) -> Health | None:
+        """Ask one store now; None when it cannot be reached."""
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+            return await _ask(session, component, inquiry)
+
     async def run(self) -> None:
         """Ask until cancelled."""
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from sys import intern
 
 from storefront_operator.objects import Child, ChildKey, Manifest, Observed, key_of
 from storefront_operator.objects.fingerprint import desired_fingerprint
@@ -25,7 +26,7 @@ _WAVES: Sequence[frozenset[str]] = (
         {"ServiceAccount", "Role", "Secret", "ConfigMap", "Service", "NetworkPolicy", "PodDisruptionBudget"}
     ),
     # The API server looks a binding's Role up, to see whether the operator may grant it: so it comes after.
-    frozenset({"RoleBinding", "StatefulSet", "Job", "Deployment"}),
+    frozenset({"RoleBinding", "StatefulSet", "Job", "Deployment", "HorizontalPodAutoscaler"}),
 )
 """Kinds in the order in which they are written. A wave orders writes; it does not wait for health."""
 
@@ -43,7 +44,7 @@ class Wanted:
     @classmethod
     def of(cls, manifest: Manifest) -> Wanted:
         """A rendered object with its fingerprint."""
-        return cls(key_of(manifest), manifest, desired_fingerprint(manifest))
+        return cls(key_of(manifest), manifest, intern(desired_fingerprint(manifest)))
 
 
 @dataclass(frozen=True)

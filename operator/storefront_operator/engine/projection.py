@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from sys import intern
 from typing import Any
@@ -9,9 +10,10 @@ from weakref import WeakValueDictionary
 
 import orjson
 
-from storefront_operator.objects import Child, ChildKey, Manifest, is_out_of_service
-from storefront_operator.objects.fingerprint import owned_fingerprint
+from storefront_operator.objects import Child, ChildKey, Manifest, has_stopped, is_out_of_service, key_of
+from storefront_operator.objects.fingerprint import owned_fingerprint, owns_field
 from storefront_operator.objects.labels import (
+    ACCESS_LIST,
     COMPONENT,
     DESIRED_HASH,
     GENERATED,
@@ -24,42 +26,65 @@ from storefront_operator.objects.labels import (
 
 Facts = dict[str, Any]
 
-_LABELS = (STOREFRONT, COMPONENT, NAME, ROLE, REPLICATION, GENERATED)
+_NO_FACTS: Facts = {}
+
+_LABELS = (STOREFRONT, COMPONENT, NAME, ROLE, REPLICATION, ACCESS_LIST, GENERATED)
 """Labels that are kept."""
 
 
-class _Labels(dict[str, str]):
-    """Labels that equal children share; most of a component's children do."""
+_NO_METRICS = "FailedGetResourceMetric"
+"""Reason of an autoscaler that cannot see what pods use (kubernetes, pkg/controller/podautoscaler)."""
+
+
+class _Shared(dict[str, Any]):
+    """Labels or facts that equal children share; most do."""
 
     __slots__ = ("__weakref__",)
 
 
-_shared: WeakValueDictionary[tuple[str | None, ...], _Labels] = WeakValueDictionary()
+_labels: WeakValueDictionary[tuple[str | None, ...], _Shared] = WeakValueDictionary()
+_facts: WeakValueDictionary[bytes, _Shared] = WeakValueDictionary()
 
 
-def project(kind: str, live: Manifest) -> Child:
-    """The projection of a live object; items of a List carry no kind of their own, so it is given."""
+def project(kind: str, live: Manifest, key: ChildKey | None = None) -> Child:
+    """The projection of a live object; items of a List carry no kind of their own, so it is given.
+
+    So is its key where somebody has it in memory already.
+    """
     metadata = live["metadata"]
     annotations = metadata.get("annotations", {})
-    facts = _FACTS[kind](live) if kind in _FACTS else {}
     return Child(
-        key=ChildKey(kind, intern(metadata.get("namespace", "")), metadata["name"]),
+        key=key or key_of(live, kind),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         labels=_kept(metadata.get("labels", {})),
         desired_hash=intern(annotations.get(DESIRED_HASH, "")),
         owned_hash=intern(owned_fingerprint(live)),
         deleting="deletionTimestamp" in metadata,
-        facts=facts,
+        facts=_facts_of(kind, live),
     )
+
+
+def _facts_of(kind: str, live: Manifest) -> Facts:
+    """The facts of a live object, in memory once for all that have the same; what a Secret holds is its own."""
+    if kind not in _FACTS:
+        return _NO_FACTS
+    facts = _FACTS[kind](live)
+    if kind == "Secret":
+        return facts
+    digest = hashlib.blake2b(orjson.dumps(facts), digest_size=16).digest()
+    known = _facts.get(digest)
+    if known is None:
+        known = _facts[digest] = _Shared(facts)
+    return known
 
 
 def _kept(labels: Mapping[str, str]) -> Mapping[str, str]:
     values = tuple(labels.get(label) for label in _LABELS)
-    known = _shared.get(values)
+    known = _labels.get(values)
     if known is None:
         found = {label: value for label, value in zip(_LABELS, values, strict=True) if value is not None}
-        known = _shared[values] = _Labels(found)
+        known = _labels[values] = _Shared(found)
     return known
 
 
@@ -74,6 +99,18 @@ def _workload(live: Manifest) -> Facts:
         "observedGeneration": status.get("observedGeneration", 0),
         "refused": _refused(status),
         "image": intern(spec["template"]["spec"]["containers"][0]["image"]),
+        "revision": status.get("updateRevision", ""),
+        "ownsReplicas": owns_field(live, "spec", "replicas"),
+    }
+
+
+def _autoscaler(live: Manifest) -> Facts:
+    conditions = live.get("status", {}).get("conditions", ())
+    return {
+        "withoutMetrics": any(
+            c["type"] == "ScalingActive" and c["status"] == "False" and c["reason"] == _NO_METRICS
+            for c in conditions
+        )
     }
 
 
@@ -107,8 +144,11 @@ def _pod(live: Manifest) -> Facts:
         "phase": intern(status.get("phase", "")),
         "reason": status.get("message") or status.get("reason", ""),
         "ready": conditions.get("Ready", {}).get("status") == "True",
+        "readySince": conditions.get("Ready", {}).get("lastTransitionTime", ""),
         "unschedulable": unschedulable,
         "node": intern(live["spec"].get("nodeName", "")),
+        "revision": live["metadata"].get("labels", {}).get("controller-revision-hash", ""),
+        "stopped": has_stopped(live),
         "member": _member(live["metadata"].get("annotations", {}).get("status")),
         "containers": tuple(
             _container(container)
@@ -146,7 +186,9 @@ def _container(status: Mapping[str, Any]) -> Facts:
 
 
 def _node(live: Manifest) -> Facts:
-    return {"outOfService": is_out_of_service(live)}
+    conditions = live.get("status", {}).get("conditions", ())
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return {"outOfService": is_out_of_service(live), "ready": ready}
 
 
 def _service(live: Manifest) -> Facts:
@@ -168,6 +210,7 @@ def _secret(live: Manifest) -> Facts:
 _FACTS: dict[str, Callable[[Manifest], Facts]] = {
     "Deployment": _workload,
     "StatefulSet": _workload,
+    "HorizontalPodAutoscaler": _autoscaler,
     "Job": _job,
     "Pod": _pod,
     "Node": _node,

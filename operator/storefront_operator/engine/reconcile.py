@@ -16,13 +16,14 @@ from storefront_operator.client.resources import STOREFRONTS
 from storefront_operator.components import (
     COMPONENTS,
     NAMESPACES,
+    Action,
     Reason,
     context_of,
     render_component,
     rendering_inputs,
 )
 from storefront_operator.components.workloads import worst
-from storefront_operator.engine import conditions, metrics
+from storefront_operator.engine import conditions, metrics, rotation
 from storefront_operator.engine.apply import Applier, NamespaceConflictError, Outcome
 from storefront_operator.engine.conditions import Status, Verdict
 from storefront_operator.engine.credentials import ensure_credentials, lacks_credentials
@@ -34,6 +35,9 @@ from storefront_operator.engine.view import View
 from storefront_operator.objects import ChildKey, Observed
 
 log = structlog.get_logger()
+
+_ROLLING = 2.0
+"""Seconds until the next look at a rolling change: what it waits for is not always told by an event."""
 
 CONFLICT_RETRY = 15.0
 """Seconds until a foreign namespace is looked at again; the informers do not see it."""
@@ -74,8 +78,10 @@ class Reconciler:
         """Per Storefront and component: what its objects were last."""
         self._statuses: dict[str, tuple[str, Status]] = {}
 
-    async def reconcile(self, resource: Mapping[str, Any]) -> bool:
-        """Run one pass over a Storefront as it came from the API; True when another one is due at once.
+    async def reconcile(self, resource: Mapping[str, Any]) -> float | None:
+        """Run one pass over a Storefront as it came from the API; returns in how many seconds the next one is due.
+
+        None when only a change asks for another.
 
         Raises `PassFailedError`, `ApiError` or `ApiUnavailableError` when it is to be tried again, and `GoneError`.
         """
@@ -90,18 +96,19 @@ class Reconciler:
             message = f"{error}. The last valid state is kept; correct the spec"
             verdict = Verdict(Reason.INVALID_SPEC, message, "Stalled", stalled=True)
             await self.write_status(resource, conditions.kept_status(status, generation, verdict, _now()))
-            return False
+            return None
         if storefront.spec["paused"]:
             verdict = Verdict(
                 Reason.PAUSED, "spec.paused is true: nothing is changed", "Paused", ready="Unknown"
             )
             await self.write_status(resource, conditions.kept_status(status, generation, verdict, _now()))
-            return False
+            return None
         started = time.monotonic()
         await self._repair(storefront)
         outcome = await self._converge(storefront)
         again = await self._report(resource, storefront, status, outcome)
         self._tell_drift(storefront, outcome)
+        rolling = outcome.complete and await self._roll(storefront)
         _log_pass(storefront, outcome, time.monotonic() - started)
         if outcome.failures:
             worst = outcome.failures[0]
@@ -111,7 +118,7 @@ class Reconciler:
                 if isinstance(worst.error, NamespaceConflictError)
                 else max(failure.retry_after for failure in outcome.failures),
             )
-        return again
+        return 0.0 if again else _ROLLING if rolling else None
 
     def status_of(self, resource: Mapping[str, Any]) -> Status:
         """The last status: what was written last may be newer than what the watch has brought."""
@@ -155,12 +162,23 @@ class Reconciler:
         observed = self._view.observe(storefront.name)
         for component in COMPONENTS:
             for repair in component.repairs(storefront, observed):
-                done = await repair.run(self._client)
-                if done:
-                    log.info("repair", storefront=storefront.name, done=done)
-                    self._events.tell(
-                        storefront.name, storefront.uid, reason="FailOverHelped", message=done, warning=True
-                    )
+                await self._act(storefront, repair)
+
+    async def _roll(self, storefront: Storefront) -> bool:
+        """Take the next step of each rolling change; True when one is due that has to wait, or more may follow."""
+        observed = self._view.observe(storefront.name)
+        steps = [step for component in COMPONENTS if (step := component.rollout(storefront, observed))]
+        for step in steps:
+            await self._act(storefront, step)
+        return bool(steps)
+
+    async def _act(self, storefront: Storefront, action: Action) -> None:
+        done = await action.run(self._client, self._inquiries.ask)
+        if done:
+            log.info("action", storefront=storefront.name, done=done)
+            self._events.tell(
+                storefront.name, storefront.uid, reason=action.event, message=done, warning=action.warning
+            )
 
     async def _converge(self, storefront: Storefront) -> Outcome:
         observed = self._view.observe(storefront.name)
@@ -170,7 +188,7 @@ class Reconciler:
             namespaces = make_plan(
                 map(Wanted.of, render_component(NAMESPACES, storefront, context)), observed, applied
             )
-            await self._require_live(storefront, namespaces, observed)
+            await self._require_live(storefront)
             outcome = await self._applier.execute(storefront.name, replace(namespaces, prune=()))
             observed = self._view.observe(storefront.name)
             if outcome.failures:
@@ -180,16 +198,21 @@ class Reconciler:
             observed = self._view.observe(storefront.name)
             applied = self._applier.applied.get(storefront.name, {})
         plan = self._plan(storefront, observed, applied)
-        await self._require_live(storefront, plan, observed)
+        while plan.is_empty and (steps := rotation.due_steps(storefront, observed)):
+            await self._require_live(storefront)
+            for step in steps:
+                await rotation.take(self._client, self._view, step)
+            observed = self._view.observe(storefront.name)
+            plan = self._plan(storefront, observed, applied)
+        if any(write.key not in observed.children for wave in plan.waves for write in wave):
+            await self._require_live(storefront)
         return await self._applier.execute(storefront.name, plan)
 
-    async def _require_live(self, storefront: Storefront, plan: Plan, observed: Observed) -> None:
+    async def _require_live(self, storefront: Storefront) -> None:
         """Before a pass makes something, it asks whether the Storefront is still there.
 
         The watch may have missed its end, and what is made for one that is gone would never be removed.
         """
-        if all(write.key in observed.children for wave in plan.waves for write in wave):
-            return
         live = await self._client.get(STOREFRONTS, "", storefront.name)
         if live is None or live["metadata"]["uid"] != storefront.uid:
             raise GoneError(storefront.name)
@@ -209,7 +232,8 @@ class Reconciler:
                 steady.update(known.desired)
                 continue
             wanted = [Wanted.of(manifest) for manifest in render_component(component, storefront, context)]
-            last[component.name] = _Rendered(inputs, {each.key: each.desired_hash for each in wanted})
+            hashes = {observed.known(each.key): each.desired_hash for each in wanted}
+            last[component.name] = _Rendered(inputs, hashes)
             desired += wanted
         return make_plan(desired, observed, applied, steady)
 
@@ -238,7 +262,20 @@ class Reconciler:
             done,
             _now(),
         )
+        if rotation.is_complete(judged, observed):
+            new["rotatedCredentials"] = storefront.rotation
+            self._events.tell(
+                storefront.name,
+                storefront.uid,
+                reason="CredentialsRotated",
+                message=f"the services have new credentials, as asked for by {storefront.rotation!r}",
+                warning=False,
+            )
+        elif storefront.rotated:
+            new["rotatedCredentials"] = storefront.rotated
         await self.write_status(resource, new)
+        if (outcome.written or outcome.pruned) and rotation.is_under_way(storefront, observed):
+            return True  # the next step waits for a pass that has nothing to write
         return done != storefront.completed_jobs
 
     def _tell_drift(self, storefront: Storefront, outcome: Outcome) -> None:

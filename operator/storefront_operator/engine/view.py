@@ -10,7 +10,7 @@ from storefront_operator.client import CHILD_RESOURCES, Client
 from storefront_operator.client.resources import CLAIMS, NODES, PODS
 from storefront_operator.engine import metrics
 from storefront_operator.engine.informer import Informer
-from storefront_operator.objects import Child, Manifest, Observed
+from storefront_operator.objects import Child, ChildKey, Manifest, Observed
 from storefront_operator.objects.labels import FIELD_MANAGER, MANAGED_BY, STOREFRONT
 
 _STUCK = 300.0
@@ -55,9 +55,9 @@ class View:
             children.update(informer.of_storefront(storefront))
         return Observed(children, self._nodes.children)
 
-    def learn(self, live: Manifest) -> Child:
+    def learn(self, key: ChildKey, live: Manifest) -> Child:
         """Take the answer to an own write into the cache."""
-        return self.informers[live["kind"]].learn(live)
+        return self.informers[key.kind].learn(key, live)
 
     def stuck(self) -> str | None:
         """The kind whose watch neither brings anything nor is being reconnected, or None.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from sys import intern
 from typing import Any, NamedTuple
 
 from storefront_operator.objects.labels import STOREFRONT
@@ -24,10 +25,15 @@ class ChildKey(NamedTuple):
         return f"{self.kind} {where}"
 
 
-def key_of(manifest: Mapping[str, Any]) -> ChildKey:
-    """The key of an object from its `kind` and `metadata`."""
+def key_of(manifest: Mapping[str, Any], kind: str = "") -> ChildKey:
+    """The key of an object from its metadata and its kind, which items of a List do not carry.
+
+    Many keys have the same parts, Storefronts' children being called alike: each part is in memory once.
+    """
     metadata = manifest["metadata"]
-    return ChildKey(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+    return ChildKey(
+        intern(kind or manifest["kind"]), intern(metadata.get("namespace", "")), intern(metadata["name"])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,10 @@ class Child:
     def storefront(self) -> str:
         """Name of the Storefront this object belongs to, or an empty string."""
         return self.labels.get(STOREFRONT, "")
+
+    def differs_from(self, other: Child) -> bool:
+        """Whether more than the version is another: where nothing else is, nothing follows from it."""
+        return replace(self, resource_version=other.resource_version) != other
 
     def is_newer_than(self, other: Child) -> bool:
         """Whether this is a later state of the same object (resourceVersion is an increasing number)."""

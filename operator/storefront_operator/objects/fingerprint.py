@@ -51,15 +51,32 @@ def owned_fingerprint(live: Mapping[str, Any]) -> str:
 
 def owned_fields(live: Mapping[str, Any], manager: str = FIELD_MANAGER) -> dict[str, Any]:
     """The part of a live object whose fields `manager` owns by server-side apply."""
+    fields = _fields_of(live, manager)
+    owned: dict[str, Any] = {} if fields is None else _extract(live, fields)
+    return owned
+
+
+def owns_field(live: Mapping[str, Any], *path: str, manager: str = FIELD_MANAGER) -> bool:
+    """Whether `manager` owns one field of a live object by server-side apply."""
+    fields: Any = _fields_of(live, manager) or {}
+    for step in path:
+        fields = fields.get(f"f:{step}")
+        if fields is None:
+            return False
+    return True
+
+
+def _fields_of(live: Mapping[str, Any], manager: str) -> Mapping[str, Any] | None:
+    """The FieldsV1 tree of what `manager` has applied; None when it has applied nothing."""
     for entry in live["metadata"].get("managedFields", ()):
         if (
             entry.get("manager") == manager
             and entry.get("operation") == "Apply"
             and not entry.get("subresource")
         ):
-            owned: dict[str, Any] = _extract(live, entry.get("fieldsV1", {}))
-            return owned
-    return {}
+            fields: Mapping[str, Any] = entry.get("fieldsV1", {})
+            return fields
+    return None
 
 
 def _extract(value: Any, fields: Mapping[str, Any]) -> Any:

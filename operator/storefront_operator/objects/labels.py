@@ -15,6 +15,12 @@ ROLE = "role"
 REPLICATION = "storefront.dev/replication"
 """Label of a Redis replica's pod: `linked` or `broken`, its link to the primary; the store itself keeps it."""
 
+ACCESS_LIST = "storefront.dev/access-list"
+"""Label of a Redis member's pod: which passwords its server accepts now, as a fingerprint; the store keeps it."""
+
+ROTATE = "storefront.dev/rotate-credentials"
+"""Annotation of a Storefront that a person sets: another value asks for new credentials of the services."""
+
 DESIRED_HASH = "storefront.dev/desired-hash"
 """Annotation of a child: the fingerprint of the object that was applied last."""
 

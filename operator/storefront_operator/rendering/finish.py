@@ -76,8 +76,12 @@ def add_config_hashes(manifests: Iterable[Manifest]) -> None:
 
 
 def references(pod: Mapping[str, Any], namespace: str) -> set[ChildKey]:
-    """ConfigMaps and Secrets that a pod mounts."""
-    found = set()
+    """ConfigMaps and Secrets that a pod mounts or takes its environment from."""
+    found = {
+        ChildKey("ConfigMap", namespace, source["configMapRef"]["name"])
+        for container in pod["containers"]
+        for source in container.get("envFrom", ())
+    }
     for volume in pod.get("volumes", ()):
         sources = volume["projected"]["sources"] if "projected" in volume else [volume]
         for source in sources:
