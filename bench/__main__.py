@@ -19,6 +19,7 @@ from storefront_dev.progress import Progress
 
 from bench import at_rest, drift, one_storefront, plot, rendering, report, throughput
 from bench.fleet import empty_fleet
+from bench.parts import add_parts
 from bench.recording import Recording, record_installation
 from bench.report import Results
 
@@ -56,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     load, began = os.getloadavg(), time.monotonic()
     results = Results()
-    # As Ctrl-C does it: what was started is stopped, what was measured is written.
+    # As Ctrl-C does it, which a shell may have told its background jobs to ignore: what was started is stopped, what
+    # was measured is written.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         asyncio.run(_run(options.parts, sizes, storefronts, results, Progress()))
@@ -126,9 +129,7 @@ def _profile(part: str, functions: Sequence[dict[str, object]]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("bench", description="Measure the operator against its peers.")
-    parser.add_argument(
-        "--parts", type=_parts, default=PARTS, metavar="A,B", help=f"some of {', '.join(PARTS)}; default: all"
-    )
+    add_parts(parser, PARTS)
     parser.add_argument(
         "--storefronts",
         type=_numbers,
@@ -141,14 +142,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, help="the JSON file; default: artifacts/bench.json")
     parser.add_argument("--picture", type=Path, help="the picture; default: docs/images/bench.svg")
     return parser
-
-
-def _parts(text: str) -> Sequence[str]:
-    parts = text.split(",")
-    for part in parts:
-        if part not in PARTS:
-            raise argparse.ArgumentTypeError(f"{part!r} is not a part; allowed: {', '.join(PARTS)}")
-    return parts
 
 
 def _numbers(text: str) -> Sequence[int]:

@@ -59,8 +59,8 @@ class Cluster:
         async with self.client.session.get(url, params={"limit": "1"}) as response:
             return response.status == 200
 
-    async def count(self, kind: str) -> int:
-        """How many objects of a kind there are, whoever made them; costs the API server next to nothing."""
+    async def _count(self, kind: str) -> int:
+        """How many objects of a kind there are, whoever made them; the API server looks at each to tell."""
         url = self.client.server + resource_of(kind).path()
         async with self.client.session.get(url, params={"limit": "1"}) as response:
             page = await response.json()
@@ -68,7 +68,7 @@ class Cluster:
 
     async def counts(self, kinds: Iterable[str]) -> Counter[str]:
         """How many objects of each kind there are."""
-        return Counter({kind: await self.count(kind) for kind in kinds})
+        return Counter({kind: await self._count(kind) for kind in kinds})
 
     async def children(self) -> Counter[str]:
         """How many objects of each kind belong to Storefronts, by listing them all."""

@@ -17,6 +17,7 @@ from storefront_operator.objects.labels import GENERATED, STOREFRONT
 from bench.arrivals import version_of
 from bench.fleet import Fleet
 from bench.report import Goal, Results, Row, quantile
+from bench.waiting import NotInTimeError
 
 PART = "drift"
 _GOAL = Goal(2)
@@ -67,9 +68,17 @@ async def measure(fleet: Fleet, count: int, per_second: float, results: Results,
         for number, wound in enumerate(wounds.values()):
             await asyncio.sleep(max(0.0, began + number / per_second - time.monotonic()))
             group.create_task(_inflict(client, wound))
-        async with asyncio.timeout(_PATIENCE):
-            for wound in wounds.values():
-                await wound.healed.wait()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                for wound in wounds.values():
+                    await wound.healed.wait()
+        except TimeoutError:
+            left = ", ".join(
+                f"{wound.key} ({'deleted' if wound.deleted else 'changed'})"
+                for wound in wounds.values()
+                if not wound.healed.is_set()
+            )
+            raise NotInTimeError(f"not repaired within {_PATIENCE:.0f} s: {left}") from None
         for watch in watches:
             watch.cancel()
     _report(fleet, list(wounds.values()), results, progress)
@@ -130,17 +139,22 @@ async def _inflict(client: Client, wound: Wound) -> None:
 
 def _patch(live: Manifest) -> dict[str, Any]:
     """A change of something the operator owns: replicas or data where there are any, else a label."""
-    if "replicas" in live.get("spec", {}):
+    if _has_own_replicas(live):
         return {"spec": {"replicas": live["spec"]["replicas"] + 1}}
     if live.get("data"):
         return {"data": {next(iter(live["data"])): "AAAA"}}
     return {"metadata": {"labels": {_LABEL: _MEDDLED}}}
 
 
+def _has_own_replicas(live: Manifest) -> bool:
+    """Whether it is a StatefulSet: a Deployment's replicas may be an autoscaler's, and are nobody's drift then."""
+    return "serviceName" in live.get("spec", {})
+
+
 def _is_meddled(before: Manifest, now: Manifest) -> bool:
     """Whether an object differs from what it was where `_patch` changes it."""
     return (
-        now.get("spec", {}).get("replicas") != before.get("spec", {}).get("replicas")
+        (_has_own_replicas(before) and now["spec"]["replicas"] != before["spec"]["replicas"])
         or now.get("data") != before.get("data")
         or now["metadata"]["labels"].get(_LABEL) == _MEDDLED
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 
 from bench import at_rest, throughput
 
-_PAPER, _INK, _FAINT, _LINE = "#f6f8fa", "#1f2328", "#818b98", "#0969da"
+PAPER, INK, FAINT, LINE = "#f6f8fa", "#1f2328", "#818b98", "#0969da"
 """A light panel with dark ink on it: as readable on a dark page as on a light one."""
 
 _GROWTH = {
@@ -35,40 +36,56 @@ def draw(results: Path, picture: Path) -> bool:
     curves = {title: points for title, points in curves.items() if len(points) > 1}
     if not curves:
         return False
-    with mpl.rc_context(
+    with style():
+        figure = Figure(figsize=(3.2 * len(curves), 2.8), facecolor=PAPER, layout="constrained")
+        for axes, (title, points) in zip(
+            figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True
+        ):
+            _curve(axes, title, points)
+        save(figure, picture)
+    return True
+
+
+def style() -> AbstractContextManager[None]:
+    """How pictures of this repository look: text stays text, and the same data gives the same file."""
+    return mpl.rc_context(
         {
             "svg.fonttype": "none",
             "svg.hashsalt": "storefront",
             "font.family": "sans-serif",
             "font.size": 9,
-            "text.color": _INK,
-            "axes.labelcolor": _INK,
+            "text.color": INK,
+            "axes.labelcolor": INK,
         }
-    ):
-        figure = Figure(figsize=(3.2 * len(curves), 2.8), facecolor=_PAPER, layout="constrained")
-        for axes, (title, points) in zip(
-            figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True
-        ):
-            _curve(axes, title, points)
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(picture, metadata={"Date": None})
-    return True
+    )
+
+
+def save(figure: Figure, picture: Path) -> None:
+    """Write a picture, without the moment at which it was drawn."""
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(picture, metadata={"Date": None})
+
+
+def bare(axes: Axes) -> None:
+    """Leave only what is needed to read a diagram."""
+    axes.set_facecolor(PAPER)
+    axes.tick_params(colors=INK, length=3)
+    axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
 
 
 def _curve(axes: Axes, title: str, points: Sequence[tuple[int, float]]) -> None:
     sizes, values = zip(*points, strict=True)
-    axes.set_facecolor(_PAPER)
-    axes.plot(sizes, values, color=_LINE, marker="o", linewidth=1.8, markersize=4)
+    axes.plot(sizes, values, color=LINE, marker="o", linewidth=1.8, markersize=4)
     for size, value in points:
         axes.annotate(f"{value:.3g}", (size, value), (0, 6), textcoords="offset points", ha="center")
-    axes.set_title(title, fontsize=9, color=_INK)
+    axes.set_title(title, fontsize=9, color=INK)
     axes.set_xlabel("Storefronts")
     axes.set_xticks(sizes)
     axes.set_xlim(0, 1.12 * max(sizes))
     axes.set_ylim(0, 1.25 * max(values))
-    axes.tick_params(colors=_INK, length=3)
-    axes.grid(axis="y", color=_FAINT, alpha=0.25, linewidth=0.6)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(_FAINT)
+    bare(axes)

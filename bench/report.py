@@ -94,12 +94,16 @@ class Results:
     def table(self) -> str:
         """The rows for a person to read."""
         head = ("part", "what", "shops", "objects", "operator", "peer", "ratio", "goal", "", "spread")
-        lines = [head, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return aligned([head, *(_cells(row) for row in self.rows)])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as a table for people."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def facts(started: str, load_before: Sequence[float], seconds: float) -> dict[str, Any]:

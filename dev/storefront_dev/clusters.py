@@ -76,6 +76,12 @@ class Cluster(Protocol):
     def start_node(self, name: str) -> None:
         """Switch a node on again and return when it is ready."""
 
+    def cut_node(self, name: str) -> None:
+        """Cut a node off from the network while it runs on."""
+
+    def heal_node(self, name: str) -> None:
+        """Connect a node that was cut off and return when it is ready."""
+
     def url(self, host: str, tls: bool = False) -> str:
         """Where this machine reaches the LoadBalancer Service that claims `host`."""
 

@@ -70,6 +70,13 @@ class ContextCluster:
     def start_node(self, name: str) -> None:
         raise ClusterError(f"{self.name} has no switch for its nodes")
 
+    def cut_node(self, name: str) -> None:
+        self._refuse_unless_disposable(f"cutting {name} off")
+        raise ClusterError(f"{self.name} has no switch for its nodes' network")
+
+    def heal_node(self, name: str) -> None:
+        raise ClusterError(f"{self.name} has no switch for its nodes' network")
+
     def url(self, host: str, tls: bool = False) -> str:
         # Its load balancer and its DNS are real: hosts are where they say they are.
         return f"{'https' if tls else 'http'}://{host}"

@@ -36,10 +36,20 @@ class ControlPlane:
     As a context manager it starts a control plane without nodes on free ports of the loopback interface and
     stops it at the end; what was stored stays in `state_dir`. With nodes, `address` is the one they reach
     the API server at, and `start` and `stop` are called from different processes.
+
+    `options` are further command-line options, or other values of them, by program; `environment` is every
+    program's.
     """
 
     def __init__(
-        self, state_dir: Path, *, address: str = _LOOPBACK, port: int | None = None, nodes: bool = False
+        self,
+        state_dir: Path,
+        *,
+        address: str = _LOOPBACK,
+        port: int | None = None,
+        nodes: bool = False,
+        options: Mapping[str, Mapping[str, object]] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.state_dir = state_dir.absolute()
         self.address = address
@@ -48,7 +58,8 @@ class ControlPlane:
         self._pki = self.state_dir / "pki"
         self._port = port
         self._nodes = nodes
-        self._environment: dict[str, str] = {}
+        self._options = options or {}
+        self._environment = dict(environment or {})
 
     def __enter__(self) -> Self:
         self.bind()
@@ -67,7 +78,7 @@ class ControlPlane:
     def bind(self) -> None:
         """Let no program that is started from now on outlive this process by more than the next call of this."""
         processes.kill(processes.orphans(), signals=[(signal.SIGKILL, 5)])
-        self._environment = processes.bound_to_this_process()
+        self._environment |= processes.bound_to_this_process()
 
     @property
     def server(self) -> str:
@@ -228,6 +239,7 @@ class ControlPlane:
             return False
 
     def _start(self, role: str, program: Path, options: dict[str, object]) -> None:
+        options = {**options, **self._options.get(role, {})}
         self.run(role, [program, *(f"--{name}={value}" for name, value in options.items())])
 
     def _ports(self) -> dict[str, int]:
@@ -340,6 +352,9 @@ class ControlPlane:
             "node-monitor-period": "2s",
             "node-monitor-grace-period": f"{_NODE_GRACE_SECONDS}s",
             "horizontal-pod-autoscaler-sync-period": "5s",
+            # The API server is this cluster's alone: its controllers need not spare it for others.
+            "kube-api-qps": "200",
+            "kube-api-burst": "400",
             "leader-elect": "false",
             "profiling": "false",
         }

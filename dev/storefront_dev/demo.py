@@ -6,12 +6,14 @@ from typing import Any
 
 import yaml
 
-from storefront_dev import platform
+from storefront_dev import platform, waiting
 from storefront_dev.clusters import Cluster, resolve
 from storefront_dev.errors import ClusterError
 from storefront_dev.folders import REPOSITORY
 from storefront_dev.images.errors import ImageError
 from storefront_dev.progress import Progress
+from storefront_dev.standins import running as standins
+from storefront_dev.standins.manifests import STANDINS
 
 EXAMPLE = REPOSITORY / "examples/quickstart.yaml"
 
@@ -35,20 +37,46 @@ def _run(_: argparse.Namespace) -> int:
     platform.install_operator(cluster, progress)
     example = yaml.safe_load(EXAMPLE.read_text())
     name = example["metadata"]["name"]
-    progress(f"storefront {name}: applying {EXAMPLE.relative_to(REPOSITORY)}")
-    platform.run(cluster, "apply", "-f", str(EXAMPLE))
+    progress(
+        f"storefront {name}: applying {EXAMPLE.relative_to(REPOSITORY)}, with stand-ins for external systems"
+    )
+    apply(cluster, example, progress)
     wait_ready(cluster, name, progress)
     domain = example["spec"]["domain"]
     print(_ready_table(cluster, name))
     print()
     if cluster.runs_pods:
         print(f"  The shop:    {cluster.url(domain)}   {cluster.url(domain, tls=True)} (self-signed)")
+        for standin in STANDINS:
+            print(f"  {f'{standin.name.capitalize()}:':<12} {standins.public_url(cluster, standin.name)}")
+        print(
+            "  Buy:         storefront-dev shop buy; storefront-dev shop orders 50; storefront-dev shop reconcile"
+        )
     print(f"  kubectl:     export KUBECONFIG={cluster.kubeconfig}")
     print("  Try:         kubectl get storefront -o wide; kubectl describe storefront " + name)
     print("  Take down:   make cluster-down" + ("" if cluster.runs_pods else f" CLUSTER={cluster.name}"))
     if cluster.caveat:
         print(f"\n{cluster.caveat}")
     return 0
+
+
+def apply(cluster: Cluster, storefront: dict[str, Any], progress: Progress) -> None:
+    """Apply a Storefront that uses the stand-ins for all external systems; where no pod runs, there are none.
+
+    Raises ClusterError.
+    """
+    if not cluster.runs_pods:
+        platform.run(cluster, "apply", "-f", "-", text=yaml.safe_dump(storefront))
+        return
+    standins.up(cluster, progress)
+    external = {"external": standins.external_systems(cluster)}
+    connected = {**storefront, "spec": {**storefront["spec"], **external}}
+    platform.run(cluster, "apply", "-f", "-", text=yaml.safe_dump(connected))
+    name = storefront["metadata"]["name"]
+    there = ("get", "service", "ingress", f"--namespace={name}-edge", "--ignore-not-found", "-o", "name")
+    # It is written after the namespaces, and both are needed.
+    waiting.until(lambda: bool(platform.run(cluster, *there).strip()), "the operator has begun", seconds=60)
+    standins.connect(cluster, name)
 
 
 def wait_ready(cluster: Cluster, name: str, progress: Progress, patience: float = _PATIENCE) -> None:

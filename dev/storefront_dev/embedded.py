@@ -20,6 +20,7 @@ from storefront_dev import (
     containerd,
     folders,
     locks,
+    metrics_server,
     network,
     preflight,
     processes,
@@ -95,6 +96,8 @@ class EmbeddedCluster:
                     self._wait_node(client, machine, since if machine in off else None)
                 ready = time.monotonic() - began
                 self._progress(f"{len(self._machines)} nodes are ready ({ready:.1f} s of a budget of 15 s)")
+                metrics_server.start(self._control_plane, programs)
+                metrics_server.register(client, self._control_plane)
                 self._control_plane.wait_controllers()
                 waiting.until(
                     lambda: addons.dns_ready(client, len(NODES)), "CoreDNS is ready on every node", seconds=60
@@ -152,6 +155,8 @@ class EmbeddedCluster:
             state = (
                 "off"
                 if not self._machines[each.name].on
+                else "cut off from the network"
+                if network.is_cut(each)
                 else "ready"
                 if ready.get(each.name)
                 else "not ready"
@@ -211,6 +216,44 @@ class EmbeddedCluster:
             with addons.client(self.kubeconfig) as client:
                 self._wait_node(client, machine, since)
             self._progress(f"{name} is ready ({time.monotonic() - began:.1f} s)")
+
+    def cut_node(self, name: str) -> None:
+        """Cut a node that runs off from the network, as a broken switch would: nobody is told."""
+        machine = self._machines[node(name).name]
+        with locks.exclusive(self.folder, self._progress):
+            self._require_up()
+            if not machine.on:
+                raise ClusterError(f"{name} is off; start it with `storefront-dev cluster start-node {name}`")
+            network.cut(machine.node)
+            self._progress(f"{name} is cut off from the network")
+
+    def heal_node(self, name: str) -> None:
+        """Connect a node that was cut off, and return when it is ready."""
+        machine = self._machines[node(name).name]
+        with locks.exclusive(self.folder, self._progress):
+            self._require_up()
+            began = time.monotonic()
+            since = datetime.datetime.now(datetime.UTC)
+            network.connect(machine.node)
+            with addons.client(self.kubeconfig) as client:
+                self._wait_node(client, machine, since)
+            self._progress(f"{name} is connected and ready ({time.monotonic() - began:.1f} s)")
+
+    def stop_api(self) -> None:
+        """Kill the API server and keep it away; what runs on the nodes runs on."""
+        with locks.exclusive(self.folder, self._progress):
+            self._control_plane.stop_apiserver()
+            self._progress("the API server is away")
+
+    def start_api(self) -> None:
+        """Start the API server again and return when it is ready."""
+        with locks.exclusive(self.folder, self._progress):
+            self._control_plane.start_apiserver()
+            self._progress("the API server is back")
+
+    def volume(self, node_name: str, volume: str) -> Path:
+        """Where this machine has a PersistentVolume of a node, whether that node is reachable or not."""
+        return self._machines[node(node_name).name].volumes / volume
 
     def _stores(self) -> list[tuple[Path, Path]]:
         """The sockets and roots of the image stores that there are, one being made when there is none."""

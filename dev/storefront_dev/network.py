@@ -17,6 +17,8 @@ from storefront_dev.topology import (
 )
 
 _NAMESPACES = Path("/run/netns")
+_UP = 0x1
+"""IFF_UP of linux/if.h."""
 
 
 def create() -> None:
@@ -65,6 +67,17 @@ def connect(node: Node) -> None:
     for other in NODES:
         if other != node:
             _ip(f"{inside} route replace {other.pod_network} via {other.address}")
+
+
+def cut(node: Node) -> None:
+    """Unplug the node's cable from the switch: the machine runs on, and nothing gets in or out."""
+    _ip(f"link set {node.interface} down")
+
+
+def is_cut(node: Node) -> bool:
+    """Whether the node has a cable and it is unplugged."""
+    flags = Path(f"/sys/class/net/{node.interface}/flags")
+    return flags.exists() and not int(flags.read_text(), 16) & _UP
 
 
 def leftovers() -> list[str]:

@@ -21,15 +21,16 @@ REGISTRY_VARIABLE = "REGISTRY"
 """Environment variable: the registry that a cluster which is not the embedded one pulls from."""
 
 
-def provide_images(cluster: Cluster, progress: Progress) -> None:
-    """Build the images that have changed and bring all of them to the cluster, or to the registry in REGISTRY.
+def provide_images(cluster: Cluster, progress: Progress, names: Sequence[str] = ()) -> None:
+    """Build the images of these names (all of them by default) that have changed and bring them to the cluster,
+    or to the registry in REGISTRY.
 
     The embedded cluster takes them while it is down too, and then faster. Where no pod runs, no image is needed.
     Raises ClusterError.
     """
     if not cluster.runs_pods:
         return
-    outcomes = builder.build(catalogue.select([]), progress)
+    outcomes = builder.build(catalogue.select(list(names)), progress)
     broken = [f"{outcome.image.name}: {outcome.error}" for outcome in outcomes if outcome.record is None]
     if broken:
         raise ClusterError("images could not be built\n" + "\n".join(broken))

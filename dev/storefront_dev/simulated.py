@@ -148,6 +148,12 @@ class SimulatedCluster:
     def start_node(self, name: str) -> None:
         self._refuse("no node can be switched on")
 
+    def cut_node(self, name: str) -> None:
+        self._refuse("no node has a network")
+
+    def heal_node(self, name: str) -> None:
+        self._refuse("no node has a network")
+
     def url(self, host: str, tls: bool = False) -> str:
         self._refuse(f"nothing answers at {host}")
 

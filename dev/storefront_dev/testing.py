@@ -27,6 +27,10 @@ class Suite:
     folder: str
     budget: int
     fast: bool = False
+    without: str = ""
+    """A folder inside that is a suite of its own."""
+    workers: int = 1
+    """Processes that share the suite's tests; more than one where tests wait more than they compute."""
 
 
 @dataclass
@@ -42,8 +46,9 @@ class Result:
 
 SUITES = (
     Suite("unit", "tests/unit", 2, fast=True),
-    Suite("services", "tests/services", 10),
+    Suite("services", "tests/services", 10, workers=2),
     Suite("control-plane", "tests/control_plane", 8),
+    Suite("chaos-sample", "tests/chaos", 8, without="tests/chaos/stores"),
     Suite("e2e", "tests/e2e", 15),
 )
 
@@ -93,7 +98,10 @@ def _pytest(suite: Suite) -> Result:
     report.parent.mkdir(exist_ok=True)
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    code = _call([sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}", suite.folder])
+    options = ["-q", "--tb=short", "--durations=8", "--durations-min=5", f"--junitxml={report}"]
+    options += [f"--ignore={suite.without}"] if suite.without else []
+    options += [f"--numprocesses={suite.workers}"] if suite.workers > 1 else []
+    code = _call([sys.executable, "-m", "pytest", *options, suite.folder])
     result = _counted(suite.name, report)
     result.seconds = time.monotonic() - started
     if code != 0 and not result.failed:

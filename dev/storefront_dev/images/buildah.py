@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from storefront_dev.images import folders
@@ -54,6 +54,7 @@ class Buildah:
         dockerfile: Path,
         context: Path,
         ignore: str,
+        arguments: Iterable[tuple[str, str]],
         reference: str,
         labels: Mapping[str, str],
         use_cache: bool,
@@ -76,6 +77,7 @@ class Buildah:
                 "--force-rm",
                 *([] if use_cache else ["--no-cache"]),
                 *([f"--secret=id=ca,src={bundle}"] if bundle else []),
+                *(f"--build-arg={key}={value}" for key, value in arguments),
                 *(f"--label={key}={value}" for key, value in labels.items()),
                 f"--ignorefile={ignore_file}",
                 f"--file={dockerfile}",

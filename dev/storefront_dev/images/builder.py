@@ -126,6 +126,7 @@ def _built(
         dockerfile=repository / image.dockerfile,
         context=repository,
         ignore=contents.ignore_file(image, repository),
+        arguments=image.arguments,
         reference=reference,
         labels={
             CONTENT_HASH_LABEL: content_hash,

@@ -22,10 +22,19 @@ class Image:
     name: str
     dockerfile: str
     inputs: tuple[str, ...]
+    arguments: tuple[tuple[str, str], ...] = ()
+    """Names and values of the Dockerfile's ARGs."""
 
     def reference(self, version: str, registry: str = DEFAULT_REGISTRY) -> str:
         """`registry/name:version`, as a pod names it."""
         return f"{registry}/{self.name}:{version}"
+
+
+def _service(name: str) -> Image:
+    """A microservice; they have one Dockerfile and share all layers but the last."""
+    requirements = ("requirements/services.txt", "requirements/build.txt")
+    inputs = ("services/common", f"services/{name}", *requirements)
+    return Image(name, "services/Dockerfile", inputs, (("SERVICE", name),))
 
 
 IMAGES = (
@@ -42,17 +51,24 @@ IMAGES = (
         ),
     ),
     Image("nginx", "images/nginx/Dockerfile", ("images/nginx",)),
+    Image("envoy", "images/envoy/Dockerfile", ("requirements/envoy-image.txt",)),
     Image("postgres", "images/postgres/Dockerfile", ("images/postgres", "requirements/postgres-image.txt")),
     Image("elasticsearch", "images/elasticsearch/Dockerfile", ("images/elasticsearch",)),
     Image("redis", "images/redis/Dockerfile", ("images/redis",)),
     Image("rabbitmq", "images/rabbitmq/Dockerfile", ("images/rabbitmq",)),
-    Image(
-        "product",
-        "services/product/Dockerfile",
-        ("services/common", "services/product", "requirements/services.txt", "requirements/build.txt"),
-    ),
+    *(_service(name) for name in ("user", "product", "order", "payment", "notification")),
     Image("web-customer", "services/web/customer/Dockerfile", ("services/web/customer", "images/nginx")),
+    Image(
+        "standins",
+        "dev/standins/Dockerfile",
+        ("dev/standins", "requirements/standins.txt", "requirements/build.txt"),
+    ),
 )
+
+STORE_CLIENTS = Image(
+    "store-clients", "tests/chaos/stores/clients/Dockerfile", ("requirements/store-clients.txt",)
+)
+"""For tests only, so it is none of `IMAGES`: what is pushed and what a Storefront runs."""
 
 
 def select(names: list[str]) -> list[Image]:

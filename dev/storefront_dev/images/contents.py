@@ -15,9 +15,10 @@ _RECIPE = "1"
 
 
 def content_hash(image: Image, repository: Path, base: str) -> str:
-    """SHA-256 (hex) over the image's files, their paths and executable bits, and the base image's ID."""
+    """SHA-256 (hex) over the image's files, their paths and executable bits, its arguments and the base image's ID."""
     digest = hashlib.sha256()
-    for part in (_RECIPE, base, image.name, image.dockerfile):
+    arguments = (part for argument in image.arguments for part in argument)
+    for part in (_RECIPE, base, image.name, image.dockerfile, *arguments):
         digest.update(part.encode() + b"\0")
     for path in files(image, repository):
         relative = path.relative_to(repository).as_posix()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -21,6 +22,7 @@ import (
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+	metricsserver "sigs.k8s.io/metrics-server/cmd/metrics-server/app"
 )
 
 // commands holds the programs built on cobra; etcd, helm and kwok bring a main function of their own.
@@ -31,6 +33,9 @@ var commands = map[string]func() *cobra.Command{
 	"kube-proxy":              proxy.NewProxyCommand,
 	// The kubelet installs its own signal handler; a context that has one already makes it panic.
 	"kubelet": func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
+	"metrics-server": func() *cobra.Command {
+		return metricsserver.NewMetricsServerCommand(genericapiserver.SetupSignalHandler())
+	},
 }
 
 func main() {

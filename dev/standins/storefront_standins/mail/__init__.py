@@ -1,0 +1,1 @@
+"""The email service: an SMTP server that keeps what it is given."""

@@ -1,0 +1,1 @@
+"""The carrier: rates and labels over HTTP."""

@@ -1,0 +1,1 @@
+"""Comparing what the shop and the external systems know of the same orders."""

@@ -1,0 +1,1 @@
+"""The stand-ins for the external systems, as pods of a cluster."""
