@@ -6,12 +6,12 @@ The suite captures whole states hundreds of times, so this is plain urllib3 inst
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 import urllib3
 import yaml
 from storefront_operator.client.resources import Resource, resource_of
@@ -79,10 +79,10 @@ class Api:
         answer = self._pool.request(
             method,
             self.credentials.server + path + (f"?{urlencode(query)}" if query else ""),
-            body=None if body is None else json.dumps(body).encode(),
+            body=None if body is None else orjson.dumps(body),
             headers={} if body is None else {"Content-Type": content_type},
         )
-        content: Json = json.loads(answer.data)
+        content: Json = orjson.loads(answer.data)
         if answer.status >= 400:
             raise RefusedError(answer.status, str(content.get("message", content)))
         return content

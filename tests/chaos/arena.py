@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,10 +16,11 @@ from typing import Any
 from storefront_dev.control_plane import ControlPlane
 
 from tests.chaos import sampling
-from tests.chaos.api import Api, Credentials
+from tests.chaos.api import Api, Credentials, Json
 from tests.chaos.operator_process import Launcher, OperatorProcess
 from tests.chaos.proxy import GROUP_LABEL, Proxy, name_of
 from tests.chaos.shop import Shop
+from tests.chaos.state import State
 from tests.chaos.waiting import eventually
 
 PATIENCE = sampling.size(90, 60)
@@ -45,6 +47,8 @@ class Arena:
         self.stage, self.api, self.proxy, self.operator = stage, stage.api, proxy, operator
         self.group, self.patience, self._sabotage = group, patience, sabotage
         self._numbers = itertools.count(1)
+        self.shops: list[Shop] = []
+        """Those that its operator sees."""
 
     def another(self) -> AbstractContextManager[Arena]:
         """A further arena with such an operator."""
@@ -53,7 +57,15 @@ class Arena:
     def shop(self) -> Shop:
         """A Storefront that has not been applied yet."""
         name = name_of(self.group, next(self._numbers))
-        return Shop(name, self.group, self.api, self.proxy, self.patience)
+        shop = Shop(name, self.group, self.api, self.proxy, self.patience)
+        self.shops.append(shop)
+        return shop
+
+    def retire(self, *shops: Shop) -> None:
+        """Let the operator see some Storefronts no more, so that it need not look at them at each start."""
+        for shop in shops:
+            shop.retire()
+            self.shops.remove(shop)
 
     def start_operator(self, *, wait: bool = True) -> None:
         """Start the operator; a predecessor that was killed must not make it wait for its Lease."""
@@ -93,12 +105,23 @@ class Stage:
         self.api = Api(self.credentials)
         self._launchers: dict[str, Launcher] = {}
         self._one_at_a_time = threading.Lock()
+        self._undisturbed: dict[str, list[State]] = {}
+        self._one_life_at_a_time = threading.Lock()
 
     def close(self) -> None:
         """End what was started."""
         for launcher in self._launchers.values():
             launcher.stop()
         self.api.close()
+
+    def undisturbed(self, *specs: Json) -> list[State]:
+        """The comparable states that a life without faults comes to, spec by spec, its Jobs done."""
+        life = json.dumps(specs)
+        with self._one_life_at_a_time:
+            if life not in self._undisturbed:
+                with self.arena() as arena:
+                    self._undisturbed[life] = list(_lived(arena.shop(), specs))
+        return self._undisturbed[life]
 
     @contextlib.contextmanager
     def arena(self, *, sabotage: str = "", patience: float = PATIENCE, start: bool = True) -> Iterator[Arena]:
@@ -123,9 +146,16 @@ class Stage:
                 bugs = operator.bugs()
                 assert not bugs, "passes broke:\n" + "\n".join(bugs)
         finally:
-            # The Storefronts stay: no other arena sees them, and the namespace controller has enough to do.
             operator.stop()
             proxy.stop()
+            arena.retire(*arena.shops)
+
+
+def _lived(shop: Shop, specs: Iterable[Json]) -> Iterator[State]:
+    for spec in specs:
+        shop.apply(spec)
+        shop.settle(with_jobs=True, quiet=1.0)
+        yield shop.comparable()
 
 
 def side_by_side(jobs: Iterable[Callable[[], Any]], at_once: int = 4) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
@@ -13,11 +12,23 @@ from storefront_dev.control_plane import ControlPlane
 from tests.chaos import sampling
 from tests.chaos.arena import Stage
 from tests.chaos.operator_process import ROOT
-from tests.chaos.scenes import AT_ONCE, Act, Played
+from tests.chaos.scenes import Act, Played, Programme
 from tests.chaos.tally import Tally
 from tests.chaos.valid_specs import PRIORITY_CLASSES
 
 _TALLY = Tally()
+
+_OPTIONS = {
+    "kube-controller-manager": {
+        # Without nodes there are no endpoints, no volumes and no metrics. Every Storefront that was ever made would
+        # be told so every few seconds, by events, and the suite makes hundreds.
+        "controllers": "*,-endpoints-controller,-endpointslice-controller,-endpointslice-mirroring-controller",
+        "pvclaimbinder-sync-period": "1h",
+        "horizontal-pod-autoscaler-sync-period": "15s",
+    }
+}
+_ENVIRONMENT = {"GOGC": "800", "GOMEMLIMIT": "4GiB"}
+"""Memory for time: collecting garbage would be a fifth of what the API server does here."""
 
 _PRIORITY_CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 
@@ -25,7 +36,9 @@ _PRIORITY_CLASSES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A control plane that knows Storefronts."""
-    with ControlPlane(tmp_path_factory.mktemp("chaos")) as control_plane:
+    with ControlPlane(
+        tmp_path_factory.mktemp("chaos"), options=_OPTIONS, environment=_ENVIRONMENT
+    ) as control_plane:
         stage = Stage(control_plane, tmp_path_factory.mktemp("stage"))
         for path in sorted((ROOT / "crds").glob("*.yaml")):
             stage.api.establish(yaml.safe_load(path.read_text()))
@@ -41,20 +54,17 @@ def tally() -> Tally:
     return _TALLY
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def played(request: pytest.FixtureRequest, stage: Stage, tally: Tally) -> Iterator[Played]:
-    """Plays the scenes of the module's chosen tests side by side; each test waits for its own."""
-    scenes = [
-        cast(Act, item.callspec.params["scene"])
-        for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.module is request.module
-        and "scene" in item.fixturenames
-    ]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        acts = {scene: pool.submit(scene.act, stage, tally) for scene in scenes}
-        yield lambda scene: acts[scene].result()
-        pool.shutdown(cancel_futures=True)
+    """Plays the scenes of the chosen tests side by side; each test waits for its own."""
+    groups: dict[str, list[Act]] = {}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and "scene" in item.fixturenames:
+            group = item.module.__name__ if getattr(item.module, "ALONE", False) else ""
+            groups.setdefault(group, []).append(cast(Act, item.callspec.params["scene"]))
+    programme = Programme(groups.values(), stage, tally)
+    yield programme.result
+    programme.end()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 
 from tests.chaos.traffic import Answer, Call, Event, refusal, storefront_of
@@ -100,23 +101,29 @@ class Away(Fault):
 
 
 class EventFault(Fault):
-    """Something happens to the n-th child event (from 1) of each named Storefront."""
+    """Something happens to the n-th event (from 1) of each kind of children, of each named Storefront.
+
+    Every kind has a watch of its own, which loses or delays what is its own.
+    """
 
     def __init__(self, targets: dict[str, int]) -> None:
         self.targets = targets
-        self.counts = dict.fromkeys(targets, 0)
-        self.hit: dict[str, str] = {}
-        """Which event was hit, per Storefront."""
+        self.counts: dict[str, Counter[str]] = {storefront: Counter() for storefront in targets}
+        """Events by kind, per Storefront."""
+        self.hit: dict[str, list[str]] = {storefront: [] for storefront in targets}
+        """Which events were hit, per Storefront."""
 
     async def event(self, call: Call, event: Event) -> list[Event]:
         storefront = storefront_of(event)
         if storefront not in self.targets or call.kind == "Storefront":
             return [event]
-        self.counts[storefront] += 1
-        if self.counts[storefront] != self.targets[storefront]:
+        self.counts[storefront][call.kind] += 1
+        number = self.counts[storefront][call.kind]
+        if number != self.targets[storefront]:
             return [event]
-        metadata = event["object"]["metadata"]
-        self.hit[storefront] = f"{event['type']} {call.kind} {metadata['name']}"
+        self.hit[storefront].append(
+            f"{number}: {event['type']} {call.kind} {event['object']['metadata']['name']}"
+        )
         return await self.strike(event)
 
     async def strike(self, event: Event) -> list[Event]:

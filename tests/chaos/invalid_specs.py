@@ -12,7 +12,7 @@ import yaml
 
 from tests.chaos.api import Json
 from tests.chaos.operator_process import ROOT
-from tests.chaos.shop import SPEC
+from tests.chaos.shop import WHOLE
 
 Path = tuple[str | int, ...]
 
@@ -80,7 +80,7 @@ def _wrong_values(schema: Json) -> Iterator[tuple[str, Any]]:
 
 
 def _with(path: Path, value: Any) -> Any:
-    spec: Any = copy.deepcopy(SPEC)
+    spec: Any = copy.deepcopy(WHOLE)
     if not path:
         return value
     node = spec
@@ -97,13 +97,13 @@ def _with(path: Path, value: Any) -> Any:
 
 
 def _without(path: Path) -> Any:
-    spec = _with((*path[:-1], "x"), 1) if len(path) > 1 else copy.deepcopy(SPEC)
+    spec = _with((*path[:-1], "x"), 1) if len(path) > 1 else copy.deepcopy(WHOLE)
     node: Any = spec
     for step in path[:-1]:
         node = node[step]
     node.pop("x", None)
     node.pop(path[-1], None)
-    if len(path) > 1 and not node:
+    if len(path) > 1 and not node and isinstance(path[-2], int):
         node["value"] = "x"
         if path[-2:] == (0, "name") and "pullSecrets" in path:
             node.pop("value")
@@ -124,22 +124,24 @@ _BAD_TOLERATIONS = [
 ]
 
 REFUSED_AT_APPLY = [
-    Invalid("TLS mode Secret without a name", {**SPEC, "ingress": {"tls": {"mode": "Secret"}}}, "secretName"),
-    Invalid("TLS Secret without the mode", {**SPEC, "ingress": {"tls": {"secretName": "x"}}}, "secretName"),
-    Invalid("unknown image", {**SPEC, "images": {"overrides": {"pg": "x"}}}, "spec.images.overrides"),
+    Invalid(
+        "TLS mode Secret without a name", {**WHOLE, "ingress": {"tls": {"mode": "Secret"}}}, "secretName"
+    ),
+    Invalid("TLS Secret without the mode", {**WHOLE, "ingress": {"tls": {"secretName": "x"}}}, "secretName"),
+    Invalid("unknown image", {**WHOLE, "images": {"overrides": {"pg": "x"}}}, "spec.images.overrides"),
     Invalid(
         "the same variable twice",
-        {**SPEC, "postgres": {"extraEnv": [{"name": "A"}, {"name": "A"}]}},
+        {**WHOLE, "postgres": {"extraEnv": [{"name": "A"}, {"name": "A"}]}},
         "extraEnv",
     ),
     Invalid(
         "a variable that is the operator's own",
-        {**SPEC, "postgres": {"extraEnv": [{"name": "POD_IP", "value": "10.0.0.1"}]}},
+        {**WHOLE, "postgres": {"extraEnv": [{"name": "POD_IP", "value": "10.0.0.1"}]}},
         "extraEnv",
     ),
     Invalid(
         "the same pull secret twice",
-        {**SPEC, "images": {"pullSecrets": [{"name": "a"}, {"name": "a"}]}},
+        {**WHOLE, "images": {"pullSecrets": [{"name": "a"}, {"name": "a"}]}},
         "pullSecrets",
     ),
     *(
@@ -154,6 +156,16 @@ REFUSED_AT_APPLY = [
             ),
         )
     ),
+    Invalid(
+        "more pods at least than at most",
+        _with(("services", "order", "autoscaling"), {"minReplicas": 5, "maxReplicas": 4}),
+        "spec.services.order.autoscaling",
+    ),
+    Invalid(
+        "a pool that is not counted",
+        _with(("services", "user", "extraEnv"), [{"name": "DATABASE_POOL_SIZE", "value": "50"}]),
+        "spec.services.user.extraEnv",
+    ),
     Invalid("no spec", None, "spec"),
     Invalid("tag that ends in a blank", _with(("images", "tag"), "v1 "), "spec.images.tag"),
     Invalid("empty image", _with(("images", "overrides"), {"nginx": ""}), "spec.images.overrides"),
@@ -163,7 +175,7 @@ REFUSED_AT_APPLY = [
 JUDGED_BY_THE_OPERATOR = [
     Invalid(
         "finer than the smallest quantity",
-        {**SPEC, "postgres": {"storage": {"size": "0.0001"}}},
+        {**WHOLE, "postgres": {"storage": {"size": "0.0001"}}},
         "spec.postgres.storage.size",
     ),
     *(
@@ -183,6 +195,16 @@ JUDGED_BY_THE_OPERATOR = [
         "requests above limits",
         _with(("services", "product", "resources"), {"requests": {"memory": "9Gi"}}),
         "memory",
+    ),
+    Invalid(
+        "fewer pods at most than replicas",
+        _with(("services", "payment"), {"replicas": 3, "autoscaling": {"enabled": True, "maxReplicas": 2}}),
+        "spec.services.payment.autoscaling.maxReplicas",
+    ),
+    Invalid(
+        "more connections than PostgreSQL may have",
+        _with(("services", "order"), {"replicas": 100, "databasePoolSize": 50}),
+        "5165 connections",
     ),
     Invalid("label that is none", _with(("ingress", "nodeSelector"), {"a b": "c"}), "nodeSelector"),
     Invalid(

@@ -55,13 +55,13 @@ class Proxy:
     def __init__(self, credentials: Credentials, group: str) -> None:
         self._credentials = credentials
         self._group = group
-        names = ",".join(name_of(group, number) for number in range(1, _MOST + 1))
-        self._children = f"storefront.dev/name in ({names})"
+        self._names = [name_of(group, number) for number in range(1, _MOST + 1)]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._faults: tuple[Fault, ...] = ()
         self._watches: dict[int, tuple[Call, asyncio.Queue[bytes | None]]] = {}
         self._last_writes: dict[str, float] = {}
+        self._last_moves: dict[str, float] = {}
         self.exchanges: list[Exchange] = []
         """Everything that has come in, in order; cleared by nobody, take slices by `mark`."""
         self.url = ""
@@ -126,6 +126,14 @@ class Proxy:
     def quiet_for(self, storefront: str) -> float:
         """Seconds since the operator last asked for a write about a Storefront, or had its answer."""
         return time.monotonic() - self._last_writes.get(storefront, float("-inf"))
+
+    def still_for(self, storefront: str) -> float:
+        """Seconds since anything was asked or told about a Storefront."""
+        return time.monotonic() - self._last_moves.get(storefront, float("-inf"))
+
+    def leave_out(self, storefront: str) -> None:
+        """Show nothing of a Storefront in lists and watches that begin from now on."""
+        self._names = [name for name in self._names if name != storefront]
 
     def cut_watches(self, which: Callable[[Call], bool] = lambda _: True) -> int:
         """Close open watches as a restarting server would; returns how many."""
@@ -213,13 +221,22 @@ class Proxy:
         return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
 
     def _narrowed(self, kind: str, selector: str) -> str:
-        """A label selector that leaves out the other groups."""
-        return f"{GROUP_LABEL}={self._group}" if kind == "Storefront" else f"{selector},{self._children}"
+        """A label selector that leaves out the other groups; nodes belong to all of them."""
+        if kind == "Node":
+            return selector
+        if kind == "Storefront":
+            return f"{GROUP_LABEL}={self._group}"
+        return f"{selector},storefront.dev/name in ({','.join(self._names)})"
 
     def _note_write(self, call: Call) -> None:
         named = NAMES.match(call.namespace) or NAMES.match(call.name)
         if named and call.is_write:
-            self._last_writes[named[0]] = time.monotonic()
+            self._last_writes[named[0]] = self._last_moves[named[0]] = time.monotonic()
+
+    def _note_event(self, line: bytes) -> None:
+        named = NAMES.search(line.decode())
+        if named:
+            self._last_moves[named[0]] = time.monotonic()
 
     async def _layered(self, call: Call, faults: tuple[Fault, ...]) -> Answer:
         forward: Forward = self._forward
@@ -284,6 +301,7 @@ class Proxy:
     ) -> None:
         try:
             async for line in _lines(upstream):
+                self._note_event(line)
                 faults = self._faults
                 if not faults:
                     queue.put_nowait(line)

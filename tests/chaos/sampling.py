@@ -17,9 +17,9 @@ OFFSET = int(os.environ.get("CHAOS_OFFSET") or datetime.datetime.now(datetime.UT
 STEP = 10
 
 
-def chosen(numbers: Iterable[int]) -> list[int]:
-    """All numbers, or every tenth from the day's offset on."""
-    return [n for n in numbers if FULL or n % STEP == OFFSET % STEP]
+def chosen(numbers: Iterable[int], step: int = STEP) -> list[int]:
+    """All numbers, or every tenth (or `step`th) from the day's offset on."""
+    return [n for n in numbers if FULL or n % step == OFFSET % step]
 
 
 def size(full: int, sample: int) -> int:

@@ -6,11 +6,12 @@ import contextlib
 import datetime
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from storefront_operator.api import GROUP_VERSION, KIND
 
-from tests.chaos import state
+from tests.chaos import sampling, state
 from tests.chaos.api import Api, Json, RefusedError
 from tests.chaos.proxy import GROUP_LABEL, Proxy
 from tests.chaos.state import State
@@ -24,7 +25,24 @@ PAUSE = 0.1
 
 _LEFT = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining")
 
-SPEC: Json = {"domain": "shop.example.com", "profile": "Development"}
+WHOLE: Json = {
+    "domain": "shop.example.com",
+    "profile": "Development",
+    "services": {"notification": {"autoscaling": {"enabled": True}}},
+}
+"""Every component, and every kind of child."""
+
+SMALL: Json = {
+    **WHOLE,
+    **{
+        store: {"mode": "External", "external": {"host": f"{store}.example.com", "secretName": store}}
+        for store in ("rabbitmq", "redis", "elasticsearch")
+    },
+}
+"""Three stores elsewhere: every kind of child, a third of the objects."""
+
+SPEC = WHOLE if sampling.FULL else SMALL
+"""What most scenarios install."""
 
 
 class Shop:
@@ -33,6 +51,7 @@ class Shop:
     def __init__(self, name: str, group: str, api: Api, proxy: Proxy, patience: float) -> None:
         self.name, self._group, self._api, self._proxy, self.patience = name, group, api, proxy, patience
         self._hurried: dict[str, float] = {}
+        self._looked = 0.0
 
     def apply(self, spec: Any = SPEC) -> Json:
         """Create it, or replace its whole spec. Unknown fields are refused, as kubectl has it by default."""
@@ -45,6 +64,17 @@ class Shop:
             "spec": spec,
         }
         return self._api.create(manifest, fieldValidation="Strict")
+
+    def retire(self) -> None:
+        """Take it out of the sight of its operator, for which nothing is left to do; what is in the cluster stays.
+
+        But for its autoscalers: they would ask for metrics every few seconds as long as the suite lasts.
+        """
+        self._proxy.leave_out(self.name)
+        with contextlib.suppress(RefusedError):  # it may be gone
+            self._api.patch("Storefront", "", self.name, {"metadata": {"labels": {GROUP_LABEL: None}}})
+        for item in self._children("HorizontalPodAutoscaler"):
+            self._api.delete(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"])
 
     def delete(self, policy: str = "Background") -> None:
         """Ask for its deletion; the finalizer holds it."""
@@ -119,24 +149,53 @@ class Shop:
         )
 
     def settle(self, *, with_jobs: bool = False, quiet: float = QUIET) -> State:
-        """Wait until it is settled and return its state; `with_jobs` finishes its Jobs, as nodes would."""
+        """Wait until it is settled and return its state; `with_jobs` finishes its Jobs, as nodes would.
+
+        The operator takes finished Jobs away, and until then has not seen that they are.
+        """
 
         def settled() -> bool:
-            if self.quiet_for() < PAUSE or (with_jobs and self.finish_jobs()):
+            if self.quiet_for() < PAUSE or (with_jobs and (self.finish_jobs() or self._children("Job"))):
                 return False
             return self.is_settled(quiet=quiet) and self._controllers_are_done()
 
-        eventually(settled, f"Storefront {self.name} settles", self.patience, self._standing, interval=PAUSE)
+        self.eventually(settled, f"Storefront {self.name} settles", interval=PAUSE)
         return self.capture()
+
+    def wait_rolled(self) -> None:
+        """Wait until every pod of a StatefulSet has its images: members are replaced one by one, with pauses."""
+
+        def images(pod: Json) -> list[str]:
+            return [container["image"] for container in pod["spec"]["containers"]]
+
+        def rolled() -> bool:
+            wanted = {
+                item["metadata"]["uid"]: images(item["spec"]["template"])
+                for item in self._children("StatefulSet")
+            }
+            owned = [
+                (pod["metadata"]["ownerReferences"][0]["uid"], images(pod)) for pod in self._children("Pod")
+            ]
+            return all(wanted.get(owner, found) == found for owner, found in owned)
+
+        self.eventually(rolled, f"all members of {self.name}'s stores are replaced", interval=PAUSE)
 
     def _controllers_are_done(self) -> bool:
         """Whether Kubernetes' controllers have made of the workloads what they can without nodes."""
+        return not self._unfinished()
+
+    def _unfinished(self) -> list[str]:
+        """Workloads that lack pods, and with them claims.
+
+        Their observedGeneration says nothing here: without nodes, a StatefulSet that shrinks in the middle of a
+        rollout counts its current replicas below zero, and its controller fails to write that.
+        """
         workloads = [item for kind in ("StatefulSet", "Deployment") for item in self._children(kind)]
-        return all(
-            item.get("status", {}).get("observedGeneration") == item["metadata"]["generation"]
-            and item["status"].get("replicas", 0) >= item["spec"]["replicas"]
+        return [
+            f"{item['kind']} {item['metadata']['name']}: {item.get('status')}"
             for item in workloads
-        )
+            if item.get("status", {}).get("replicas", 0) < item["spec"]["replicas"]
+        ]
 
     def _children(self, kind: str) -> list[Json]:
         return self._api.list(kind, f"storefront.dev/name={self.name}")
@@ -147,7 +206,6 @@ class Shop:
         what: str,
         *,
         with_jobs: bool = False,
-        seconds: float | None = None,
         only: Callable[[State], State] = lambda found: found,
     ) -> State:
         """Wait until its comparable state, or `only` a part of it, is `expected`; returns the raw state."""
@@ -166,7 +224,7 @@ class Shop:
         def detail() -> str:
             return "\n".join(gap() if found else ["the operator does not stop writing"])
 
-        eventually(reached, f"{self.name}: {what}", seconds or self.patience, detail, interval=2 * PAUSE)
+        self.eventually(reached, f"{self.name}: {what}", detail, interval=2 * PAUSE)
         return found
 
     def hurry_namespaces(self) -> None:
@@ -175,6 +233,9 @@ class Shop:
         It takes the grace period of their pods into account before its second look, a quarter of a minute; without
         nodes the pods are gone at once. A namespace that is touched is looked at again after five seconds.
         """
+        if time.monotonic() - self._looked < 1.0:
+            return
+        self._looked = time.monotonic()
         for namespace in self._children("Namespace"):
             metadata, conditions = namespace["metadata"], namespace["status"].get("conditions", ())
             left = any(c["type"] in _LEFT and c["status"] == "True" for c in conditions)
@@ -195,12 +256,30 @@ class Shop:
 
     def wait_gone(self) -> None:
         """Wait until the Storefront itself has left the cluster."""
+        self.eventually(self.is_gone, f"{self.name} is gone", interval=5 * PAUSE)
 
-        eventually(self.is_gone, f"{self.name} is gone", self.patience, self._standing, interval=0.2)
+    def eventually(
+        self,
+        condition: Callable[[], Any],
+        what: str,
+        detail: Callable[[], Any] | None = None,
+        interval: float = 0.05,
+    ) -> Any:
+        """Wait for a condition as long as anything about this Storefront moves; by default tell where it stands."""
+        still_for = partial(self._proxy.still_for, self.name)
+        return eventually(condition, what, self.patience, detail or self._standing, interval, still_for)
 
     def quiet_for(self) -> float:
         """Seconds since the operator's last write about it."""
         return self._proxy.quiet_for(self.name)
 
     def _standing(self) -> str:
-        return str((self.resource() or {}).get("status"))[:1500]
+        jobs = [job["metadata"]["name"] for job in self._children("Job")]
+        status = (self.resource() or {}).get("status")
+        lines = [
+            f"Jobs left: {jobs}",
+            *self._unfinished(),
+            f"quiet for {self.quiet_for():.1f} s",
+            str(status),
+        ]
+        return "\n".join(lines)[:2500]

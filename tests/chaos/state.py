@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 import yaml
 from storefront_operator.client.resources import CHILD_RESOURCES, CLAIMS
 
@@ -39,7 +39,10 @@ def capture(api: Api, storefront: str) -> State:
 
 def within_a_life(state: State) -> State:
     """For a comparison with the same Storefront at another time: random values must be the same."""
-    return {key: _stripped(key[0], item, lives=False) for key, item in state.items()}
+    copied = {key: _renamed(item, {}) for key, item in state.items()}
+    for (kind, _, _), item in copied.items():
+        _strip(kind, item, lives=False)
+    return copied
 
 
 def between_lives(state: State, storefront: str) -> State:
@@ -47,16 +50,35 @@ def between_lives(state: State, storefront: str) -> State:
     result: State = {}
     resource = state.get(("Storefront", "", storefront))
     replaced = {storefront: "NAME", **({resource["metadata"]["uid"]: "UID"} if resource else {})}
-    for (kind, namespace, name), item in state.items():
+    copied = {key: _renamed(item, replaced) for key, item in state.items()}
+    _drop_what_autoscalers_choose(copied)
+    for (kind, namespace, name), item in copied.items():
         if kind == "Job":
             name = _JOB_HASH.sub("-HASH", name)
             while (kind, namespace.replace(storefront, "NAME"), name) in result:
                 name += "-AGAIN"
-        renamed = _renamed(_stripped(kind, item, lives=True), replaced)
+        _strip(kind, item, lives=True)
         if kind == "Job":
-            renamed["metadata"]["name"] = name
-        result[kind, namespace.replace(storefront, "NAME"), name.replace(storefront, "NAME")] = renamed
+            item["metadata"]["name"] = name
+        result[kind, namespace.replace(storefront, "NAME"), name.replace(storefront, "NAME")] = item
     return result
+
+
+def _drop_what_autoscalers_choose(state: State) -> None:
+    """How many pods an autoscaled Deployment has depends on its past; so does whose the field is.
+
+    It is the operator's until the autoscaler has changed it for the first time.
+    """
+    scaled = {(namespace, name) for kind, namespace, name in state if kind == "HorizontalPodAutoscaler"}
+    services = {name for _, name in scaled}
+    for (kind, namespace, name), item in state.items():
+        if kind == "Deployment" and (namespace, name) in scaled:
+            item["spec"].pop("replicas")
+            for entry in item["metadata"].get("managedFields", ()):
+                entry.get("fieldsV1", {}).get("f:spec", {}).pop("f:replicas", None)
+        if kind == "Storefront":
+            for service in services & set(item.get("status", {}).get("components", {})):
+                item["status"]["components"][service].pop("desired", None)
 
 
 def credentials(state: State) -> dict[Key, Any]:
@@ -117,13 +139,12 @@ def _rules() -> list[dict[str, Any]]:
     return rules
 
 
-def _stripped(kind: str, item: Json, *, lives: bool) -> Json:
-    result = copy.deepcopy(item)
+def _strip(kind: str, item: Json, *, lives: bool) -> None:
     for rule in _rules():
         if kind in rule.get("kinds", (kind,)) and (lives or rule.get("between") != "lives"):
-            _drop(result, rule["path"], rule.get("unless"))
-    result["metadata"].get("managedFields", []).sort(key=lambda entry: json.dumps(entry, sort_keys=True))
-    return result
+            _drop(item, rule["path"], rule.get("unless"))
+    entries = item["metadata"].get("managedFields", [])
+    entries.sort(key=lambda entry: orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
 
 
 def _drop(value: Any, path: list[str], unless: Mapping[str, Any] | None) -> None:
@@ -150,9 +171,9 @@ def _drop_items(value: Any, unless: Mapping[str, Any] | None) -> None:
 
 
 def _renamed(item: Json, replaced: Mapping[str, str]) -> Json:
-    """The names of a Storefront are chosen so that they occur in nothing else."""
-    text = json.dumps(item)
+    """A copy with other names; those of a Storefront are chosen so that they occur in nothing else."""
+    text = orjson.dumps(item)
     for name, stand_in in replaced.items():
-        text = text.replace(name, stand_in)
-    renamed: Json = json.loads(text)
+        text = text.replace(name.encode(), stand_in.encode())
+    renamed: Json = orjson.loads(text)
     return renamed

@@ -12,6 +12,8 @@ from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
+ALONE = True
+
 
 def restarted_api_server(arena: Arena, row: Row) -> None:
     """The API server is killed and started in the middle of an install, and again at rest."""

@@ -49,13 +49,7 @@ STORMS: dict[str, Fault] = {
 
 def storm(arena: Arena, row: Row, title: str) -> None:
     """An install and an upgrade begin in a storm that lasts a while; a start of the operator too."""
-    reference = arena.shop()
-    reference.apply(OLD)
-    reference.settle(with_jobs=True, quiet=1.0)
-    middle = reference.comparable()
-    reference.apply(NEW)
-    reference.settle(with_jobs=True, quiet=1.0)
-    end = reference.comparable()
+    middle, end = arena.stage.undisturbed(OLD, NEW)
     shop = arena.shop()
     with row.case(f"install in {title}"):
         _blow(arena, title, lambda: shop.apply(OLD))

@@ -20,7 +20,6 @@ from tests.chaos.scenes import Played, Scene
 from tests.chaos.shop import PAUSE, Shop
 from tests.chaos.state import Key, State
 from tests.chaos.tally import Row
-from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
@@ -39,6 +38,7 @@ MUTATIONS: dict[str, Json] = {
     "StatefulSet": {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}},
     "Job": _LABELS,
     "Deployment": {"spec": {"replicas": 7}},
+    "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 50}},
 }
 """One change by hand per kind, of fields that the operator owns; `data` stands for all of its values."""
 
@@ -90,9 +90,7 @@ def repaired(
             return [f"{shop.name} is being written"]
         return state.differences(expected, only(state.within_a_life(shop.capture())))
 
-    eventually(
-        lambda: not gap(), f"{key} is as before", shop.patience, lambda: "\n".join(gap()), interval=PAUSE
-    )
+    shop.eventually(lambda: not gap(), f"{key} is as before", lambda: "\n".join(gap()), interval=PAUSE)
 
 
 def while_it_runs(arena: Arena, row: Row) -> None:
@@ -169,7 +167,7 @@ def _made_anew(arena: Arena, shop: Shop, key: Key, uid: str) -> None:
         now = arena.api.get(*key)
         return now is not None and now["metadata"]["uid"] != uid
 
-    eventually(made, f"{key} is made anew", shop.patience, interval=0.2)
+    shop.eventually(made, f"{key} is made anew", interval=2 * PAUSE)
 
 
 def test_every_kind_is_covered() -> None:

@@ -15,6 +15,8 @@ from tests.chaos.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
+ALONE = True
+
 SHOPS = sampling.size(100, 20)
 SECONDS = sampling.size(300, 20)
 READS_PER_MINUTE = 15
@@ -31,12 +33,17 @@ def silence(arena: Arena, row: Row, shops: int = SHOPS, seconds: float = SECONDS
             shop.apply()
         for shop in fleet[start : start + BATCH]:
             shop.settle(with_jobs=True)
+
     # The controllers have the last word after the operator: wait until all have said it.
+    def silent_for() -> float:
+        return arena.proxy.idle_since(lambda call: True)
+
     eventually(
-        lambda: arena.proxy.idle_since(lambda call: True) > 3.0,
+        lambda: silent_for() > 3.0,
         "everything falls silent",
-        max(arena.patience, shops),
+        arena.patience,
         lambda: _summary(arena, -30),
+        still_for=silent_for,
     )
     mark = arena.proxy.mark()
     time.sleep(seconds)

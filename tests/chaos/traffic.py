@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from storefront_operator.client.resources import CHILD_RESOURCES, CLAIMS, EVENTS, PODS, STOREFRONTS
+from storefront_operator.client.resources import CHILD_RESOURCES, CLAIMS, EVENTS, NODES, PODS, STOREFRONTS
 
-_KINDS = {r.plural: r.kind for r in (*CHILD_RESOURCES, CLAIMS, EVENTS, PODS, STOREFRONTS)} | {
+_KINDS = {r.plural: r.kind for r in (*CHILD_RESOURCES, CLAIMS, EVENTS, NODES, PODS, STOREFRONTS)} | {
     "leases": "Lease"
 }
 

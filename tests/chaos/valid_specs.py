@@ -23,6 +23,9 @@ LARGEST = 4
 
 STORES = ("postgres", "rabbitmq", "redis", "elasticsearch")
 
+MOVABLE = ("rabbitmq", "redis", "elasticsearch")
+"""Stores that a drawn spec may have elsewhere."""
+
 LEFT_ALONE: dict[str, str] = {
     "paused": "a paused Storefront does not follow its spec",
     "ingress.loadBalancerClass": "Kubernetes forbids its change; the field's description says so",
@@ -36,7 +39,7 @@ LEFT_ALONE: dict[str, str] = {
                 "storage",
                 "claim templates of a StatefulSet cannot be changed; volume growth has its own tests",
             ),
-            ("mode", "only valid together with external; what moves between the two is data"),
+            ("mode", "only valid together with external; drawn by `specs` for MOVABLE stores"),
             ("external", "only valid together with mode"),
         )
     },
@@ -101,6 +104,12 @@ MEANINGS: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(["8MB", "100", "it's"]),
         max_size=2,
     ),
+    "url": st.sampled_from(["https://api.example.com", "http://sandbox.example.svc:8080/v1"]),
+    "issuer": st.sampled_from(["https://id.example.com", "https://id.example.com/realms/shop"]),
+    "jwksUri": st.sampled_from(["https://id.example.com/keys"]),
+    "host": st.sampled_from(["mail.example.com", "192.0.2.25"]),
+    "from": st.sampled_from(["shop@example.com", "no-reply@shop.example.org"]),
+    "maxReplicas": st.integers(LARGEST, LARGEST + 2),
     "heapSize": st.sampled_from(["128Mi", "200Mi"]),
     "shopName": st.sampled_from(["Corner Shop", 'Käse & "Brot"', "{{ 7*7 }}", "a: b # c"]),
     "extraEnv": st.lists(
@@ -128,7 +137,8 @@ _WORDS = st.sampled_from(["alpha", "beta"])
 
 def specs() -> st.SearchStrategy[Json]:
     """Valid specs as a user would write them; most leave most fields out."""
-    return _model(StorefrontSpec, "").map(_completed).filter(_is_valid)
+    elsewhere = st.sets(st.sampled_from(MOVABLE))
+    return st.builds(_completed, _model(StorefrontSpec, ""), elsewhere).filter(_is_valid)
 
 
 def _model(model: type[BaseModel], path: str) -> st.SearchStrategy[Json]:
@@ -183,9 +193,12 @@ def _limits(metadata: tuple[Any, ...], name: str) -> list[int]:
     return [getattr(part, name) for part in parts if getattr(part, name, None) is not None]
 
 
-def _completed(spec: Json) -> Json:
+def _completed(spec: Json, elsewhere: set[str]) -> Json:
     for block, values in FIXED.items():
         spec = {**spec, block: {**spec.get(block, {}), **values}}
+    for store in elsewhere:
+        external = {"host": f"{store}.example.com", "secretName": store}
+        spec = {**spec, store: {**spec[store], "mode": "External", "external": external}}
     return spec
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
+
+_ENDLESS = 5
+"""How many times its patience a wait takes at most."""
 
 
 class NeverHappenedError(AssertionError):
@@ -17,13 +21,19 @@ def eventually(
     seconds: float,
     detail: Callable[[], Any] = lambda: "",
     interval: float = 0.05,
+    still_for: Callable[[], float] = lambda: math.inf,
 ) -> Any:
-    """The first true value of `condition`; raises `NeverHappenedError` with what was waited for."""
-    deadline = time.monotonic() + seconds
+    """The first true value of `condition`; raises `NeverHappenedError` with what was waited for.
+
+    It is given up after `seconds`, but not while things move: `still_for` says for how many seconds nothing has.
+    What moves without end is given up all the same.
+    """
+    began = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
-            raise NeverHappenedError(f"not within {seconds:.0f} s: {what}\n{detail()}".rstrip())
+        waited = time.monotonic() - began
+        if waited > seconds and (still_for() > seconds or waited > _ENDLESS * seconds):
+            raise NeverHappenedError(f"not within {waited:.0f} s: {what}\n{detail()}".rstrip())
         time.sleep(interval)

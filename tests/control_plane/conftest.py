@@ -20,12 +20,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane with the CRD established; shared by all tests, each has its own Storefront."""
     with ControlPlane(tmp_path_factory.mktemp("control-plane")) as control_plane:
         cluster = Cluster(control_plane.kubeconfig)
-        applied = cluster.kubectl("apply", "-f", str(ROOT / "crds"))
-        assert applied.returncode == 0, applied.stderr
-        waited = cluster.kubectl(
-            "wait", "--for=condition=Established", "crd/storefronts.storefront.dev", "--timeout=60s"
-        )
-        assert waited.returncode == 0, waited.stderr
+        cluster.install_crd()
         yield cluster
 
 

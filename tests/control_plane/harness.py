@@ -39,6 +39,14 @@ class Cluster:
         result = self.kubectl("apply", "-f", "-", text=yaml.safe_dump(manifest))
         assert result.returncode == 0, result.stderr
 
+    def install_crd(self) -> None:
+        """Apply the CRD and wait until the API serves it."""
+        applied = self.kubectl("apply", "-f", str(ROOT / "crds"))
+        assert applied.returncode == 0, applied.stderr
+        wait = ("wait", "--for=condition=Established", "crd/storefronts.storefront.dev")
+        # Before the CRD has its first condition, kubectl does not wait but fails.
+        eventually(lambda: self.kubectl(*wait).returncode == 0, "the CRD is established")
+
     def get(
         self, group_version: str, kind: str, name: str, namespace: str | None = None
     ) -> dict[str, Any] | None:
@@ -96,6 +104,7 @@ CHILD_KINDS = [
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "Deployment"),
     ("batch/v1", "Job"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
 ]
 
 

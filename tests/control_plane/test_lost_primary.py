@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -38,20 +40,50 @@ class Primary:
         created = self.cluster.kubectl("create", "--raw", path, "-f", "-", text=json.dumps(binding))
         assert created.returncode == 0, created.stderr
         self._kubectl("label", "pod", "postgres-0", "role=primary")
-        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-        self._kubectl(
-            "patch", "pod", "postgres-0", "--subresource=status", "-p", json.dumps({"status": status})
-        )
+        self.report({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]})
         lock = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {
                 "name": "postgres-leader",
                 "namespace": self.namespace,
-                "annotations": {"leader": holder, "ttl": "20", "transitions": "3"},
+                "annotations": {
+                    "leader": holder,
+                    "ttl": "20",
+                    "transitions": "3",
+                    "renewTime": "2026-01-02T03:04:05.6+00:00",
+                },
             },
         }
         self.cluster.apply(lock)
+
+    def report(self, status: dict[str, Any]) -> None:
+        """Say of the pod what its kubelet would."""
+        patch = json.dumps({"status": status})
+        self._kubectl("patch", "pod", "postgres-0", "--subresource=status", "-p", patch)
+
+    @staticmethod
+    def container(state: dict[str, Any]) -> dict[str, Any]:
+        """The status of the pod's container."""
+        return {
+            "name": "postgres",
+            "image": "x",
+            "imageID": "x",
+            "restartCount": 0,
+            "ready": False,
+            "state": state,
+        }
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the pod's deletion wait until the end of the block."""
+        self._kubectl(
+            "patch", "pod", "postgres-0", "-p", '{"metadata": {"finalizers": ["example.com/held"]}}'
+        )
+        try:
+            yield
+        finally:
+            self._kubectl("patch", "pod", "postgres-0", "-p", '{"metadata": {"finalizers": null}}')
 
     def annotations(self) -> dict[str, Any]:
         """What the lock says now."""
@@ -94,6 +126,22 @@ def test_a_deleted_node_frees_the_lock(cluster: Cluster, primary: Primary) -> No
     cluster.kubectl("delete", "node", primary.node)
 
     eventually(lambda: "leader" not in primary.annotations(), "the lock names nobody")
+
+
+def test_containers_that_have_ended_for_good_free_the_lock(cluster: Cluster, primary: Primary) -> None:
+    """The kubelet reports that the container has ended, in a pod that is being deleted and so starts none again."""
+    primary.arrange()
+    terminated = {"exitCode": 137, "containerID": "containerd://1", "finishedAt": "2026-01-02T03:04:06Z"}
+    ended = primary.container({"terminated": terminated})
+    primary.report({"phase": "Running", "containerStatuses": [ended]})
+    cluster.kubectl("-n", primary.namespace, "delete", "service", "postgres-rw")
+    eventually(lambda: cluster.get("v1", "Service", "postgres-rw", primary.namespace), "the pass is over")
+    assert primary.annotations()["leader"] == "postgres-0"  # a container of a running pod is started again
+
+    with primary.held():
+        cluster.kubectl("-n", primary.namespace, "delete", "pod", "postgres-0", "--wait=false")
+
+        eventually(lambda: "leader" not in primary.annotations(), "the lock names nobody")
 
 
 def test_neither_silence_nor_a_missing_pod_is_a_proof(cluster: Cluster, primary: Primary) -> None:

@@ -5,6 +5,7 @@ The tests build on each other's Storefront and run in the order in which they st
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,24 @@ def test_a_deleted_deployment_comes_back_with_its_pods(api: Cluster) -> None:
         ],
         "a new pod runs",
     )
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_change_replaces_the_replicas_and_at_last_the_primary(api: Cluster) -> None:
+    variable = {"name": "ROLLED", "value": "once"}
+    patch = json.dumps({"spec": {"postgres": {"extraEnv": [variable]}}})
+
+    api.kubectl("patch", "storefront", NAME, "--type=merge", "-p", patch)
+
+    def rolled() -> list[dict[str, Any]]:
+        members = api.list("v1", "Pod", "app.kubernetes.io/name=postgres", f"{NAME}-data")
+        new = [pod for pod in members if variable in pod["spec"]["containers"][0]["env"]]
+        return new if len(new) == 3 else []
+
+    members = eventually(rolled, "every member is made anew")
+    made = {pod["metadata"]["name"]: pod["metadata"]["creationTimestamp"] for pod in members}
+    assert max(made.values()) == made["postgres-0"], "the primary is the last"
+    eventually(lambda: api.condition(NAME, "Reconciling")["status"] == "False", "nothing is under way")
 
 
 @pytest.mark.usefixtures("shop")

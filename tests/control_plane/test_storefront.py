@@ -189,17 +189,23 @@ def test_a_change_of_the_spec_changes_exactly_that(
 def test_what_is_no_longer_wanted_is_pruned(
     cluster: Cluster, applied: str, manifest: dict[str, Any], name: str
 ) -> None:
-    jobs = {key for key in cluster.children(name) if key[0] == "Job" and key[1] == f"{name}-services"}
-    assert len(jobs) == 1
+    def jobs() -> set[Any]:
+        return {
+            key
+            for key in cluster.children(name)
+            if key[:2] == ("Job", f"{name}-services") and key[2].startswith("product-")
+        }
+
+    before = jobs()
+    assert len(before) == 1
     manifest["spec"]["services"]["product"]["sampleCatalogue"] = False
 
     cluster.apply(manifest)
 
-    def others() -> bool:
-        now = {key for key in cluster.children(name) if key[0] == "Job" and key[1] == f"{name}-services"}
-        return len(now) == 1 and now != jobs
-
-    eventually(others, "the Job of the old spec is gone, the one of the new spec is there")
+    eventually(
+        lambda: len(jobs()) == 1 and jobs() != before,
+        "the Job of the old spec is gone, that of the new there",
+    )
 
 
 def test_after_a_restart_only_what_differs_is_written(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from storefront_dev.clusters import Cluster, resolve
@@ -13,6 +13,7 @@ from storefront_dev.errors import MachineError
 from storefront_dev.simulated import SimulatedCluster
 
 from tests.e2e.kubectl import Kubectl
+from tests.e2e.scene import scene
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,3 +63,13 @@ def cluster() -> Iterator[Cluster]:
 def kubectl(cluster: Cluster) -> Kubectl:
     """kubectl for that cluster."""
     return Kubectl(cluster.kubeconfig)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a test that fails: how its cluster was at that moment."""
+    report = yield
+    kubectl = getattr(item, "funcargs", {}).get("kubectl")
+    if report.failed and isinstance(kubectl, Kubectl):
+        report.sections.append(("the cluster", scene(kubectl)))
+    return report

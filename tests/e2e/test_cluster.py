@@ -245,9 +245,15 @@ def test_a_node_is_switched_off_and_on_again(cluster: Cluster, workload: Kubectl
         assert out_of_service(workload, victim)
         # Nothing of the pod is left to hold its place, so that a replacement may be made.
         eventually(
-            lambda: (
-                workload.attempt("-n", NAMESPACE, "get", "pod", "etcd-1", "-o", "name").stdout
-                and workload.get("-n", NAMESPACE, "pod", "etcd-1")["spec"].get("nodeName")
+            lambda: workload(
+                "-n",
+                NAMESPACE,
+                "get",
+                "pod",
+                "etcd-1",
+                "--ignore-not-found",
+                "-o",
+                "jsonpath={.spec.nodeName}",
             ),
             lambda node: node != victim,
             60,
@@ -258,6 +264,19 @@ def test_a_node_is_switched_off_and_on_again(cluster: Cluster, workload: Kubectl
     assert ready(workload, victim)
     assert not out_of_service(workload, victim)
     workload("-n", NAMESPACE, "rollout", "status", "statefulset/etcd", "--timeout=60s")
+
+
+def test_the_metrics_api_tells_what_pods_use(workload: Kubectl) -> None:
+    usage = eventually(
+        lambda: workload.attempt("-n", NAMESPACE, "top", "pod", "etcd-0", "--no-headers").stdout.split(),
+        lambda found: len(found) == 3,
+        90,
+    )
+
+    name, processor, memory = usage
+    assert name == "etcd-0"
+    assert processor.endswith("m")
+    assert int(memory.removesuffix("Mi")) > 5
 
 
 def test_up_repairs_what_a_crash_left(cluster: Cluster, workload: Kubectl) -> None:
@@ -274,8 +293,9 @@ def test_up_repairs_what_a_crash_left(cluster: Cluster, workload: Kubectl) -> No
 
     status = cluster.status()
     assert status.running, status.lines
+    # Until the kubelets have looked, the API tells what was true before the crash: wait for the member itself.
+    assert read_when_up(workload, "etcd-0", "before") == "crash"
     workload("-n", NAMESPACE, "rollout", "status", "statefulset/etcd", "--timeout=90s")
-    assert read(workload, "etcd-0", "before") == "crash"
     eventually_get(cluster.url(HOST) + "/version")
 
 
@@ -391,6 +411,20 @@ def put(kubectl: Kubectl, pod: str, key: str, value: str) -> None:
 def read(kubectl: Kubectl, pod: str, key: str) -> str | None:
     found = post(kubectl, pod, "/v3/kv/range", {"key": base64.b64encode(key.encode()).decode()}).get("kvs")
     return base64.b64decode(found[0]["value"]).decode() if found else None
+
+
+def read_when_up(kubectl: Kubectl, pod: str, key: str) -> str | None:
+    """What `read` returns, as soon as the member answers."""
+
+    def ask() -> str | OSError | None:
+        try:
+            return read(kubectl, pod, key)
+        except OSError as error:
+            return error
+
+    answer = eventually(ask, lambda each: not isinstance(each, OSError), 90)
+    assert not isinstance(answer, OSError)
+    return answer
 
 
 def post(kubectl: Kubectl, pod: str, path: str, body: dict[str, str]) -> dict[str, Any]:

@@ -5,38 +5,50 @@ The tests build on each other's Storefront and run in the order in which they st
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import os
 import secrets
 import shutil
-import subprocess
 import tempfile
-import urllib.error
-import urllib.request
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
-from storefront_dev import packages, platform
+from storefront_dev import demo, packages, platform
 from storefront_dev.clusters import Cluster
 from storefront_dev.demo import EXAMPLE, wait_ready
 from storefront_dev.progress import Progress
+from storefront_dev.shop import load
+from storefront_dev.shop.http import client
+from storefront_dev.shop.journal import Journal
+from storefront_dev.shop.reconciliation.differences import Kind, differences
+from storefront_dev.shop.reconciliation.facts import MailKind
+from storefront_dev.shop.reconciliation.report import report
+from storefront_dev.standins.running import public_url
 from urllib3.exceptions import HTTPError
 
 from tests.e2e import web
 from tests.e2e.kubectl import Kubectl, eventually
+from tests.e2e.rollout import LABEL, STORES, Watcher, has_variable, is_ready
+from tests.e2e.rush import FAULTS, Market, rush
+from tests.services import service_process
+from tests.services.shop.crowd import agreed
 
 NAME = "e2e"
 DOMAIN = "e2e.localhost"
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 LONG = 180.0  # seconds; generous, a test waits only as long as it needs to
+LONGER = 420.0
+STUCK = 30.0
+ORDERS = int(os.environ.get("ORDERS", "60"))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +66,7 @@ def shop(cluster: Cluster, kubectl: Kubectl, manifest: dict[str, Any]) -> Iterat
     progress = Progress()
     platform.provide_images(cluster, progress)
     platform.install_operator(cluster, progress)
-    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
+    demo.apply(cluster, manifest, progress)
     wait_ready(cluster, NAME, progress)
     yield cluster.url(DOMAIN) if cluster.runs_pods else ""
     kubectl("delete", "storefront", NAME, "--ignore-not-found")
@@ -91,22 +103,11 @@ def browser() -> Iterator[webdriver.Chrome]:
         chrome.quit()
 
 
-@contextmanager
-def product_api(kubectl: Kubectl) -> Iterator[str]:
-    """The product service's own address, past the ingress, which lets only readers through."""
-    command = [*kubectl.command, "port-forward", f"--namespace={NAME}-services", "service/product", ":8080"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forward:
-        assert forward.stdout is not None
-        try:
-            line = forward.stdout.readline()
-            assert "127.0.0.1:" in line, line
-            yield f"http://127.0.0.1:{line.split('127.0.0.1:')[1].split()[0]}"
-        finally:
-            forward.terminate()
-
-
-def create_product(kubectl: Kubectl, name: str) -> dict[str, Any]:
-    """Put a product into the catalogue."""
+def create_product(cluster: Cluster, name: str) -> dict[str, Any]:
+    """Put a product into the catalogue, as somebody who may."""
+    identity = public_url(cluster, "identity")
+    person = {"email": "e2e@example.com", "name": "E2E", "roles": ["admin"]}
+    token = json.loads(web.post(f"{identity}/test/token", person).data)["accessToken"]
     body = {
         "sku": f"E2E-{secrets.token_hex(4)}",
         "name": name,
@@ -115,12 +116,9 @@ def create_product(kubectl: Kubectl, name: str) -> dict[str, Any]:
         "price": {"amount": 1234, "currency": "EUR"},
         "stock": 3,
     }
-    with product_api(kubectl) as api:
-        request = urllib.request.Request(
-            f"{api}/api/products", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=20) as response:
-            created: dict[str, Any] = json.load(response)
+    answer = web.post(f"{cluster.url(DOMAIN)}/api/products", body, {"Authorization": f"Bearer {token}"})
+    assert answer.status == 201, answer.data
+    created: dict[str, Any] = json.loads(answer.data)
     return created
 
 
@@ -136,6 +134,24 @@ def listed(shop: str) -> int:
 def conditions(cluster: Cluster) -> dict[str, str]:
     status = platform.storefront(cluster, NAME).get("status") or {}
     return {c["type"]: c["status"] for c in status.get("conditions") or ()}
+
+
+def components(cluster: Cluster) -> dict[str, Any]:
+    found: dict[str, Any] = platform.storefront(cluster, NAME)["status"]["components"]
+    return found
+
+
+def store_pods(kubectl: Kubectl) -> list[dict[str, Any]]:
+    pods: list[dict[str, Any]] = kubectl.get("pods", f"--namespace={NAME}-data")
+    return [pod for pod in pods if pod["metadata"]["labels"].get(LABEL) in STORES]
+
+
+def patch(kubectl: Kubectl, spec: dict[str, Any]) -> None:
+    kubectl("patch", "storefront", NAME, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+
+def told(kubectl: Kubectl, reason: str) -> str:
+    return kubectl("get", "events", "--namespace=default", f"--field-selector=reason={reason}")
 
 
 @pytest.mark.simulated
@@ -181,23 +197,15 @@ def test_https_shows_a_certificate_for_the_domain(
     assert web.get(cluster.url(DOMAIN, tls=True), authority).status == 200
 
 
-def test_the_public_api_is_for_reading_only(shop: str) -> None:
-    parts = urlsplit(shop)
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{parts.port}/api/products", b"{}", {"Host": parts.netloc}, method="POST"
-    )
-
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=10)
-    with caught.value as answer:
-        assert answer.code == 403
+def test_nobody_changes_the_catalogue_without_a_token(shop: str) -> None:
+    assert web.post(f"{shop}/api/products", {}).status == 401
 
 
 def test_a_product_made_through_the_api_is_found_in_the_browser(
-    shop: str, kubectl: Kubectl, browser: webdriver.Chrome
+    shop: str, cluster: Cluster, browser: webdriver.Chrome
 ) -> None:
     name = f"Kettle {secrets.token_hex(6)}"
-    create_product(kubectl, name)
+    create_product(cluster, name)
 
     browser.get(f"{shop}/?q={name.split()[1]}")
 
@@ -212,6 +220,74 @@ def test_a_product_made_through_the_api_is_found_in_the_browser(
     browser.get(shop)
     WebDriverWait(browser, 30).until(lambda driver: len(names(driver)) >= 24)
     browser.save_screenshot(str(ARTIFACTS / "shop.png"))
+
+
+async def test_a_customer_searches_and_buys_and_all_books_tell_of_it(shop: str, cluster: Cluster) -> None:
+    async with client() as http:
+        market = Market(http, cluster, shop)
+        product = await market.stock_up("kettle", price=1999, stock=5)
+        customer = market.customer("emilia")
+
+        async def is_found() -> bool:
+            return [each["sku"] for each in await customer.search(product.sku)] == [product.sku]
+
+        await service_process.eventually(is_found, within=LONG)
+        since = await market.collector.newest_order_placed_at()
+        order = await customer.until((await customer.buy({product.id: 2}))["id"], within=LONG)
+
+        assert order["state"] == "shipped", order
+        assert order["tracking"]["trackingNumber"]
+        stock = await market.catalogue.stock(product.sku)
+        assert (stock["onHand"], stock["reserved"]) == (3, 0)
+        journal = Journal((order["id"],), {product.sku: 5}, since)
+        facts = await agreed(market.collector, journal, within=LONG)
+    (charge,) = (each for each in facts.charges if each.order_id == order["id"])
+    assert (charge.captured, charge.refunded) == (order["total"]["amount"], 0)
+    assert {each.kind for each in facts.mails if each.order_id == order["id"]} == {
+        MailKind.PLACED,
+        MailKind.PAID,
+        MailKind.SHIPPED,
+    }
+    assert [each.order_id for each in facts.labels].count(order["id"]) == 1
+
+
+async def test_orders_survive_the_loss_of_a_broker_and_of_the_primary(
+    shop: str, cluster: Cluster, kubectl: Kubectl
+) -> None:
+    async def kill(pod: str) -> None:
+        arguments = ("delete", "pod", pod, f"--namespace={NAME}-data", "--grace-period=0", "--force")
+        await asyncio.to_thread(kubectl, *arguments)
+
+    async def kill_broker() -> None:
+        leads = components(cluster)["rabbitmq"]["queueLeaders"]
+        await kill(max(leads, key=leads.__getitem__))
+
+    async def kill_primary() -> None:
+        await kill(components(cluster)["postgres"]["primary"])
+
+    async with client() as http:
+        market = Market(http, cluster, shop)
+        await market.gateway_faults(**FAULTS)
+        try:
+            outcomes, journal, scarce = await rush(
+                market, ORDERS, [kill_broker, kill_primary], patience=LONGER
+            )
+            print(load.summary(outcomes))
+            assert not [outcome.failure for outcome in outcomes if outcome.failure]
+            assert all(len(outcome.orders) <= 1 for outcome in outcomes)
+            facts = await agreed(market.collector, journal, within=LONG)
+        finally:
+            await market.gateway_faults()
+        print(report(facts, []), f"\nfaults of the gateway: {await market.injected()}")
+        assert {order.state for order in facts.orders} == {"shipped", "cancelled"}
+
+        adjustment = {"change": 1, "reason": "counted", "note": "planted"}
+        await market.catalogue.call("POST", f"/api/inventory/{scarce.sku}/adjustments", adjustment)
+        found = differences(await market.collector.collect(journal))
+    assert [(each.kind, each.subject) for each in found] == [(Kind.OVERSOLD, scarce.sku)]
+    eventually(
+        lambda: conditions(cluster), lambda c: c["Ready"] == "True" and c["Reconciling"] == "False", LONG
+    )
 
 
 @pytest.mark.simulated
@@ -231,11 +307,30 @@ def test_a_deleted_deployment_comes_back_and_an_event_says_so(
         return bool(live["metadata"]["uid"] != before and live["status"].get("availableReplicas", 0))
 
     eventually(serves_again, bool, LONG)
-    events = kubectl("get", "events", "--namespace=default", "--field-selector=reason=DriftReverted")
-    assert f"Deployment {NAME}-services/product" in events
+    assert f"Deployment {NAME}-services/product" in told(kubectl, "DriftReverted")
     if cluster.runs_pods:
         # NGINX asks for the addresses of the new pods within 5 s.
         eventually(lambda: listed(shop), lambda count: count > 0, LONG)
+
+
+def test_one_service_is_scaled_by_what_it_uses_and_no_other_is_touched(shop: str, kubectl: Kubectl) -> None:
+    def pods(service: str = "") -> dict[str, dict[str, Any]]:
+        found = kubectl.get("pods", f"--namespace={NAME}-services", "--field-selector=status.phase=Running")
+        staying = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return {pod["metadata"]["uid"]: pod for pod in staying if pod["metadata"]["name"].startswith(service)}
+
+    others = {uid for uid in pods() if uid not in pods("notification-")}
+    greedy = {"enabled": True, "minReplicas": 1, "maxReplicas": 2, "targetMemory": 10}
+    change = {"autoscaling": greedy, "extraEnv": [{"name": "CHANGED", "value": "once"}]}
+    patch(kubectl, {"services": {"notification": change}})
+
+    eventually(
+        lambda: [has_variable(pod, "CHANGED") and is_ready(pod) for pod in pods("notification-").values()],
+        lambda ready: len(ready) == 2 and all(ready),
+        LONG,
+    )
+    assert others <= set(pods())
+    patch(kubectl, {"services": {"notification": None}})
 
 
 def test_the_shop_lists_products_again_after_the_primarys_node_is_gone(
@@ -262,11 +357,64 @@ def test_the_shop_lists_products_again_after_the_primarys_node_is_gone(
     )
 
 
+def test_a_change_rolls_the_stores_one_member_at_a_time(
+    shop: str, cluster: Cluster, kubectl: Kubectl
+) -> None:
+    before = components(cluster)["postgres"]
+
+    with Watcher(lambda: store_pods(kubectl), lambda: listed(shop) > 0) as watcher:
+        change = {store: {"extraEnv": [{"name": "ROLLED", "value": "once"}]} for store in STORES}
+        patch(kubectl, change)
+        eventually(
+            lambda: [has_variable(pod, "ROLLED") and is_ready(pod) for pod in store_pods(kubectl)],
+            all,
+            LONGER,
+        )
+        eventually(lambda: conditions(cluster)["Reconciling"], lambda value: value == "False", LONG)
+
+    assert not watcher.errors
+    print(f"fewest members at a time {dict(watcher.fewest)}; no answer for {watcher.longest_silence:.1f} s")
+    # In a handover two are not ready for a moment: the old primary, and the replica that turns to the new one.
+    assert watcher.fewest.pop("postgres") >= 1
+    assert watcher.fewest == {"rabbitmq": 2, "redis": 1, "elasticsearch": 2}
+    assert watcher.longest_silence < STUCK
+    after = components(cluster)["postgres"]
+    assert after["timeline"] == before["timeline"] + 1, "one handover, and no fail-over"
+    assert "takes over from" in told(kubectl, "SwitchedOver")
+    assert conditions(cluster)["Ready"] == "True"
+
+
+def test_a_broken_image_stops_at_one_member_and_is_mended_by_another(
+    shop: str, cluster: Cluster, kubectl: Kubectl
+) -> None:
+    before = components(cluster)["postgres"]["primary"]
+    images = {store: f"storefront.local/{store}:missing" for store in ("postgres", "rabbitmq")}
+
+    patch(kubectl, {"images": {"overrides": images}})
+
+    def broken() -> list[str]:
+        """Members that cannot start, as far as the conditions name them."""
+        found = platform.storefront(cluster, NAME)["status"]["conditions"]
+        return [c["message"] for c in found if c["type"] in ("PostgresReady", "RabbitmqReady")]
+
+    eventually(broken, lambda told: all("Pull" in message for message in told), LONG)
+    assert conditions(cluster)["Ready"] == "True"
+    assert components(cluster)["postgres"]["primary"] == before
+    assert listed(shop) > 0
+    stuck = Counter(pod["metadata"]["labels"][LABEL] for pod in store_pods(kubectl) if not is_ready(pod))
+    assert stuck == {"postgres": 1, "rabbitmq": 1}
+
+    patch(kubectl, {"images": {"overrides": None}})
+
+    eventually(lambda: [is_ready(pod) for pod in store_pods(kubectl)], all, LONG)
+    eventually(lambda: conditions(cluster)["Reconciling"], lambda value: value == "False", LONG)
+
+
 def test_deleting_the_storefront_keeps_the_data_and_applying_it_again_finds_it(
     shop: str, cluster: Cluster, kubectl: Kubectl, manifest: dict[str, Any]
 ) -> None:
     name = f"Teapot {secrets.token_hex(6)}"
-    created = create_product(kubectl, name)
+    created = create_product(cluster, name)
 
     kubectl("delete", "storefront", NAME, "--timeout=120s")
 
@@ -279,7 +427,7 @@ def test_deleting_the_storefront_keeps_the_data_and_applying_it_again_finds_it(
     workloads = ("statefulsets,deployments,jobs,pods,services", f"--namespace={NAME}-data")
     eventually(lambda: kubectl.get(*workloads), lambda found: found == [], LONG)
 
-    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
+    demo.apply(cluster, manifest, Progress())
     wait_ready(cluster, NAME, Progress())
     found = eventually(
         lambda: web.get(f"{shop}/api/products/{created['id']}"), lambda a: a.status == 200, LONG

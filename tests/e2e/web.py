@@ -5,7 +5,10 @@ The C library need not know that, and Python asks it.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -19,6 +22,26 @@ def get(url: str, authority: Path | None = None) -> urllib3.BaseHTTPResponse:
 
     Raises urllib3.exceptions.HTTPError when there is no answer within seconds.
     """
+    return _request("GET", url, authority=authority)
+
+
+def post(url: str, body: Any, headers: Mapping[str, str] | None = None) -> urllib3.BaseHTTPResponse:
+    """The answer to one POST of JSON on a fresh connection, whatever its status.
+
+    Raises urllib3.exceptions.HTTPError when there is no answer within seconds.
+    """
+    content = {"Content-Type": "application/json", **(headers or {})}
+    return _request("POST", url, headers=content, body=json.dumps(body).encode())
+
+
+def _request(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    authority: Path | None = None,
+) -> urllib3.BaseHTTPResponse:
     parts = urlsplit(url)
     host = parts.hostname or ""
     address = "127.0.0.1" if host.endswith(".localhost") else host
@@ -33,7 +56,13 @@ def get(url: str, authority: Path | None = None) -> urllib3.BaseHTTPResponse:
         pool = urllib3.HTTPConnectionPool(address, parts.port)
     with pool:
         return pool.request(
-            "GET", path, headers={"Host": parts.netloc}, timeout=5, retries=False, redirect=False
+            method,
+            path,
+            body=body,
+            headers={**(headers or {}), "Host": parts.netloc},
+            timeout=10,
+            retries=False,
+            redirect=False,
         )
 
 

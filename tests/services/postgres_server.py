@@ -11,12 +11,10 @@ from pathlib import Path
 
 import psycopg
 
+from tests.services.debian_packages import NotInstalledError
+
 ADMIN = "admin"
 PASSWORD = "in the tests only"
-
-
-class NotInstalledError(Exception):
-    """This machine has no PostgreSQL server and none can be installed."""
 
 
 def find_programs() -> Path:
@@ -72,6 +70,8 @@ class PostgresServer:
 
     def freeze(self) -> None:
         """Every process stops answering but keeps its connections: what a dead node looks like from outside."""
+        postmaster, *_ = self._processes()
+        os.kill(postmaster, signal.SIGSTOP)  # first: it has no more children after that
         for process in self._processes():
             os.kill(process, signal.SIGSTOP)
 
@@ -93,17 +93,17 @@ class PostgresServer:
             host=self.host, port=self.port, user=ADMIN, password=PASSWORD, dbname=database, autocommit=True
         )
 
-    def create_database(self, name: str) -> None:
+    def create_database(self, name: str, owner: str = "product") -> None:
         """A database with an owner of its own, as the operator provisions them."""
         with self.admin() as connection:
-            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'product'").fetchone() is None:
-                connection.execute(f"CREATE ROLE product LOGIN PASSWORD '{PASSWORD}'")
-            connection.execute(f'CREATE DATABASE "{name}" OWNER product')
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [owner]).fetchone() is None:
+                connection.execute(f"""CREATE ROLE "{owner}" LOGIN PASSWORD '{PASSWORD}'""")
+            connection.execute(f'CREATE DATABASE "{name}" OWNER "{owner}"')
 
     def set_password(self, role: str, password: str) -> None:
         """Change a role's password."""
         with self.admin() as connection:
-            connection.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
+            connection.execute(f"""ALTER ROLE "{role}" PASSWORD '{password}'""")
 
     def _processes(self) -> list[int]:
         parent = int((self._data / "postmaster.pid").read_text(encoding="utf-8").split()[0])

@@ -136,6 +136,8 @@ def test_somebody_elses_cluster_is_not_damaged_unless_it_is_declared_disposable(
         cluster.down()
     with pytest.raises(RefusedError, match="switching node1 off is refused"):
         cluster.stop_node("node1")
+    with pytest.raises(RefusedError, match="cutting node1 off is refused"):
+        cluster.cut_node("node1")
     monkeypatch.setenv("DISPOSABLE", "true")
     assert not cluster.disposable
     monkeypatch.setenv("DISPOSABLE", "yes")
@@ -151,8 +153,12 @@ def test_urls_of_the_embedded_cluster_are_on_this_machine(tmp_path: Path) -> Non
 def test_an_unknown_node_is_answered_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="no node 'node4'; nodes: node1, node2, node3"):
         EmbeddedCluster(tmp_path / "cluster").stop_node("node4")
+    with pytest.raises(ClusterError, match="no node 'node4'; nodes: node1, node2, node3"):
+        EmbeddedCluster(tmp_path / "cluster").cut_node("node4")
 
 
 def test_a_cluster_that_is_down_says_how_to_start_it(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="storefront-dev cluster up"):
         EmbeddedCluster(tmp_path / "cluster").stop_node("node1")
+    with pytest.raises(ClusterError, match="storefront-dev cluster up"):
+        EmbeddedCluster(tmp_path / "cluster").cut_node("node1")

@@ -41,6 +41,8 @@ def test_what_needs_containers_is_refused_in_words(tmp_path: Path) -> None:
         cluster.url("shop.localhost")
     with pytest.raises(ClusterError, match="simulated: no node can be switched off"):
         cluster.stop_node("node1")
+    with pytest.raises(ClusterError, match="simulated: no node has a network"):
+        cluster.cut_node("node1")
 
 
 def test_a_cluster_that_is_down_says_so_and_costs_nothing(tmp_path: Path) -> None:

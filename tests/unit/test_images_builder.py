@@ -12,7 +12,7 @@ from storefront_dev.images import builder, folders, report
 from storefront_dev.images.catalogue import Image
 from storefront_dev.progress import Progress
 
-IMAGE = Image("shop", "shop/Dockerfile", ("shop/page",))
+IMAGE = Image("shop", "shop/Dockerfile", ("shop/page",), (("PAGE", "page"),))
 BROKEN = Image("broken", "shop/broken", ("shop/page",))
 
 pytestmark = pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not installed")
@@ -28,7 +28,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "repository"
     for name, content in {
         "operator/storefront_operator/__init__.py": '__version__ = "7.8.9"\n',
-        "shop/Dockerfile": "FROM scratch\nCOPY shop/page /page\nUSER 1:1\n",
+        "shop/Dockerfile": "FROM scratch\nARG PAGE\nCOPY shop/${PAGE} /page\nUSER 1:1\n",
         "shop/broken": "FROM scratch\nCOPY shop/secret /\n",
         "shop/page": "hello",
         "shop/secret": "not declared as an input",

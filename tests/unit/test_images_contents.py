@@ -1,6 +1,7 @@
 """What an image is made of decides whether it is rebuilt."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def test_a_change_of_an_input_changes_the_hash(repository: Path, change: Callabl
     before = contents.content_hash(IMAGE, repository, base="b")
     change(repository)
     assert contents.content_hash(IMAGE, repository, base="b") != before
+
+
+def test_another_argument_changes_the_hash(repository: Path) -> None:
+    def hashed(*arguments: tuple[str, str]) -> str:
+        return contents.content_hash(replace(IMAGE, arguments=arguments), repository, base="b")
+
+    assert len({hashed(), hashed(("A", "1")), hashed(("A", "2")), hashed(("B", "1"))}) == 4
 
 
 def test_another_base_changes_the_hash(repository: Path) -> None:

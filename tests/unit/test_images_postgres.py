@@ -26,7 +26,7 @@ role_change = image_programs.load("postgres", "on_role_change")
 @pytest.fixture
 def databases(tmp_path: Path) -> Path:
     """Mounted as Kubernetes does it: links into a hidden folder."""
-    hidden = tmp_path / "..2026/product"
+    hidden = tmp_path / "..2026/product/current"
     hidden.mkdir(parents=True)
     (hidden / "username").write_text("product")
     (hidden / "password").write_text("pencil\n")
@@ -37,24 +37,25 @@ def databases(tmp_path: Path) -> Path:
 
 def test_databases_are_read_from_mounted_secrets(databases: Path) -> None:
     assert provisioning.read_databases(databases, "postgres") == [
-        provisioning.Database("product", "product", "pencil")
+        provisioning.Database("product", (provisioning.Login("product", "pencil"),))
     ]
 
 
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("username", "", r"product/username is empty"),
-        ("username", "postgres", r"product/username: 'postgres' is not for a service"),
-        ("username", "root", r"product/username: 'root' is not for a service"),
+        ("username", "", r"product/current/username is empty"),
+        ("username", "postgres", r"product: 'postgres' is not for a service"),
+        ("username", "root", r"product: 'root' is not for a service"),
         ("username", "pg_monitor", r"'pg_monitor' is not for a service"),
-        ("password", None, r"product/password can't be read: No such file"),
+        ("username", "product-owner", r"'product-owner' is not for a service"),
+        ("password", None, r"product/current/password can't be read: No such file"),
     ],
 )
 def test_input_that_would_do_harm_is_refused(
     databases: Path, file: str, content: str | None, message: str
 ) -> None:
-    path = databases / "product" / file
+    path = databases / "product/current" / file
     path.unlink()
     if content is not None:
         path.write_text(content)
@@ -68,13 +69,20 @@ def test_a_system_database_is_refused(databases: Path) -> None:
         provisioning.read_databases(databases, superuser="postgres")
 
 
+def test_a_database_without_a_login_is_refused(databases: Path) -> None:
+    (databases / "order").mkdir()
+    with pytest.raises(provisioning.ConfigurationError, match="order has no folder"):
+        provisioning.read_databases(databases, superuser="postgres")
+
+
 def test_nothing_mounted_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(provisioning.ConfigurationError, match="has no folder"):
         provisioning.read_databases(tmp_path, superuser="postgres")
 
 
 def test_a_password_never_shows_in_a_representation() -> None:
-    assert "pencil" not in repr(provisioning.Database("product", "product", "pencil"))
+    login = provisioning.Login("product", "pencil")
+    assert "pencil" not in repr(provisioning.Database("product", (login,)))
 
 
 @pytest.mark.parametrize(

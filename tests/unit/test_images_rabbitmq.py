@@ -2,9 +2,12 @@
 
 import base64
 import json
+import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,7 @@ class Broker:
             {"name": name, "running": True, "partitions": []} for name in THREE
         ]
         self.queues: list[dict[str, Any]] = []
+        self.users: list[str] = ["admin"]
         self.failures = 0
         self.imports = 0
         broker = self
@@ -44,8 +48,14 @@ class Broker:
             def do_GET(self) -> None:
                 if self.path == "/api/nodes":
                     return self._answer(200, broker.nodes)
+                if self.path == "/api/users":
+                    return self._answer(200, [{"name": name} for name in broker.users])
                 assert self.path == "/api/queues/storefront"
                 return self._answer(200, broker.queues)
+
+            def do_DELETE(self) -> None:
+                broker.users.remove(self.path.removeprefix("/api/users/"))
+                return self._answer(204, None)
 
             def do_POST(self) -> None:
                 assert self.path == "/api/definitions"
@@ -55,6 +65,7 @@ class Broker:
                     broker.failures -= 1
                     return self._answer(500, {"error": "internal"})
                 broker.imports += 1
+                broker.users += [user["name"] for user in body["users"] if user["name"] not in broker.users]
                 known = {queue["name"] for queue in broker.queues}
                 broker.queues += [
                     {**queue, "members": THREE, "online": THREE}
@@ -91,6 +102,17 @@ def test_definitions_are_imported_into_a_whole_cluster(broker: Broker) -> None:
     assert importing.run(broker.api, DEFINITIONS, 3) == "imported 1 users, 0 exchanges, 1 queues"
     assert importing.run(broker.api, DEFINITIONS, 3)
     assert broker.imports == 2
+
+
+def test_retired_users_are_deleted_after_the_others_exist(
+    broker: Broker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker.users += ["order-b", "somebody"]
+
+    importing.run(broker.api, DEFINITIONS, 3, ["order-b", "user-b"])
+
+    assert broker.users == ["admin", "somebody", "order"]
+    assert "user order-b deleted" in capsys.readouterr().out
 
 
 def test_nothing_is_declared_before_all_members_run(broker: Broker) -> None:
@@ -162,6 +184,9 @@ def test_a_queue_with_too_few_replicas_serves_and_is_told(
     assert "queue order has 1 replicas; add more with" in capsys.readouterr().out
 
 
+OWN_ADDRESS = "10.0.0.7"
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Any:
     """Run the start script with programs of its own: DNS that knows some names, and a server that shows its world."""
@@ -169,18 +194,25 @@ def start(tmp_path: Path) -> Any:
     programs.mkdir()
     (tmp_path / "cookie").write_text("secret")
     (tmp_path / "names").write_text("")
-    asked = tmp_path / "asked"
+    asked, address = tmp_path / "asked", tmp_path / "address"
     scripts = {
-        "getent": f'echo "$2" >> {asked}\ngrep -qx "$2" {tmp_path / "names"}',
-        "sleep": f'echo "$LATER" >> {tmp_path / "names"}',
+        "getent": f'echo "$2" >> {asked}\n[ $1 = hosts ] || cat {address}\ngrep -qx "$2" {tmp_path / "names"}',
+        "hostname": f"echo {OWN_ADDRESS} fd00::7",
+        "sleep": f'echo "$LATER" >> {tmp_path / "names"}\necho "{OWN_ADDRESS} STREAM" > {address}',
+        "watch-start": f'echo "$@" > {tmp_path / "watched"}',
         "rabbitmq-server": 'stat -c "cookie %a" "$HOME/.erlang.cookie"; cat "$HOME/.erlang.cookie"',
     }
     for name, text in scripts.items():
         (programs / name).write_text(f"#!/bin/sh\n{text}\n")
         (programs / name).chmod(0o755)
 
-    def run(known: str, later: str, *, data: bool = False) -> tuple[str, list[str]]:
+    def run(
+        known: str, later: str, *, data: bool = False, addresses: str = OWN_ADDRESS
+    ) -> tuple[str, list[str]]:
         (tmp_path / "names").write_text("\n".join(known.split()) + "\n")
+        address.write_text(
+            "".join(f"{each} {kind}\n" for each in addresses.split() for kind in ("STREAM", "DGRAM"))
+        )
         if data:
             (tmp_path / "mnesia").mkdir(exist_ok=True)
         result = subprocess.run(
@@ -218,6 +250,27 @@ def test_a_member_waits_until_its_own_name_is_in_dns(start: Any) -> None:
     assert said.endswith("secret")
 
 
+@pytest.mark.parametrize("addresses", ["10.0.0.6", "10.0.0.6 10.0.0.7", "fd00::6 10.0.0.7"])
+def test_a_member_waits_until_dns_has_forgotten_the_pod_before(start: Any, addresses: str) -> None:
+    said, _asked = start("mq-0.members mq-1.members", "", addresses=addresses)
+
+    assert "waiting until mq-0.members is this pod and no other" in said
+    assert said.endswith("secret")
+
+
+def test_a_member_of_two_families_does_not_wait(start: Any) -> None:
+    said, _asked = start("mq-0.members mq-1.members", "", addresses="fd00::7 10.0.0.7")
+
+    assert "no other" not in said
+
+
+def test_a_start_is_watched(start: Any, tmp_path: Path) -> None:
+    start("mq-0.members mq-1.members", "")
+
+    watched = (tmp_path / "watched").read_text()
+    assert "--own mq-0.members --peers mq-0.members mq-1.members" in watched
+
+
 def test_a_member_without_data_waits_for_its_peers_names(start: Any) -> None:
     said, asked = start("mq-0.members", "mq-1.members")
 
@@ -236,3 +289,68 @@ def test_a_member_with_data_does_not_wait_for_peers(start: Any) -> None:
     _said, asked = start("mq-0.members", "", data=True)
 
     assert "mq-1.members" not in asked
+
+
+class TestStart:
+    """With real sockets of one port on three loopback addresses, and a process that stands for the server."""
+
+    watching = image_programs.load("rabbitmq", "watch_start")
+
+    @pytest.fixture
+    def server(self) -> Iterator[subprocess.Popen[bytes]]:
+        with subprocess.Popen(["sleep", "60"]) as process:
+            yield process
+            process.kill()
+
+    def watch(self, server: subprocess.Popen[bytes], port: int, folder: Path, patience: float = 0.2) -> int:
+        arguments = ["--pid", str(server.pid), "--own", "127.0.0.1", "--port", str(port)]
+        arguments += ["--attempts", str(folder / "attempts"), "--patience", str(patience)]
+        code: int = self.watching.main([*arguments, "--peers", "127.0.0.1", "127.0.0.2", "127.0.0.3"])
+        return code
+
+    def test_a_server_that_hangs_while_its_peers_serve_is_ended(
+        self, server: subprocess.Popen[bytes], tmp_path: Path
+    ) -> None:
+        with socket.create_server(("127.0.0.2", 0)) as peer:
+            port = peer.getsockname()[1]
+            with socket.create_server(("127.0.0.3", port)):
+                assert self.watch(server, port, tmp_path) == 1
+
+        assert server.wait(10) == -signal.SIGKILL
+        assert (tmp_path / "attempts").read_text() == "1"
+
+    def test_a_server_that_serves_is_left_alone(
+        self, server: subprocess.Popen[bytes], tmp_path: Path
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as own:
+            assert self.watch(server, own.getsockname()[1], tmp_path) == 0
+
+        assert server.poll() is None
+
+    def test_while_a_peer_is_away_it_is_waited_for(
+        self, server: subprocess.Popen[bytes], tmp_path: Path
+    ) -> None:
+        with socket.create_server(("127.0.0.2", 0)) as peer, ThreadPoolExecutor(1) as thread:
+            port = peer.getsockname()[1]
+            watching = thread.submit(self.watch, server, port, tmp_path)
+            with pytest.raises(TimeoutError):
+                watching.result(1)
+            with socket.create_server(("127.0.0.1", port)):
+                assert watching.result(10) == 0
+
+        assert server.poll() is None
+
+    def test_each_attempt_is_given_twice_the_time(
+        self, server: subprocess.Popen[bytes], tmp_path: Path
+    ) -> None:
+        (tmp_path / "attempts").write_text("10")
+        with socket.create_server(("127.0.0.2", 0)) as peer, ThreadPoolExecutor(1) as thread:
+            port = peer.getsockname()[1]
+            with socket.create_server(("127.0.0.3", port)):
+                watching = thread.submit(self.watch, server, port, tmp_path)
+                with pytest.raises(TimeoutError):
+                    watching.result(1)
+                with socket.create_server(("127.0.0.1", port)):
+                    assert watching.result(60) == 0
+
+        assert server.poll() is None

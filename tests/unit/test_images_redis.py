@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from storefront_operator.components import redis
 from storefront_redis import layout as layouts
 from storefront_redis import member, metrics
-from storefront_redis.access_list import apply_changes
+from storefront_redis.access_list import apply_changes, passwords_fingerprint
 from storefront_redis.connection import Address, Connection, Login, ServerError
 from storefront_redis.election import View, elected, read_view
 from storefront_redis.handover import hand_over
@@ -418,6 +419,22 @@ def test_a_changed_access_list_reaches_a_running_server_without_a_reload() -> No
     ]
 
 
+def test_the_fingerprint_of_a_server_is_that_of_the_list_it_was_given() -> None:
+    """As the operator computes it of the list, and Redis lists it: in another order, with rules of its own."""
+    given = "user default off resetpass -@all\nuser order on #cc #aa ~order:* +@all\nuser product on #bb ~product:*\n"
+    listed = [
+        "user product on sanitize-payload #bb ~product:* resetchannels -@all",
+        "user default off sanitize-payload resetchannels -@all",
+        "user order on sanitize-payload #aa #cc ~order:* resetchannels +@all",
+    ]
+
+    assert passwords_fingerprint(listed) == redis.passwords_fingerprint(given)
+    assert passwords_fingerprint(listed[:2]) != redis.passwords_fingerprint(given)
+    assert passwords_fingerprint([each.replace("#cc", "#dd") for each in listed]) != (
+        redis.passwords_fingerprint(given)
+    )
+
+
 class TestHandover:
     """A primary that is stopped: hold the writes, let the replica catch up, let the sentinels promote it."""
 
@@ -451,7 +468,7 @@ class TestHandover:
             return self.info(100, next(offsets)) if command[0] == "INFO" else "OK"
 
         with FakeServer(answer) as server, self.sentinel() as sentinel:
-            said = hand_over(server.connection(), [sentinel.connection()], ZERO)
+            said = hand_over(server.connection(), [sentinel.connection()], ZERO, self.nobody)
 
             assert said == "the primary has handed over"
             verbs = [command[0:2] for command in server.commands]
@@ -461,12 +478,46 @@ class TestHandover:
             assert next(offsets) == 100, "asked until it had caught up, not longer"
             assert ["SENTINEL", "FAILOVER", "storefront"] in sentinel.commands
 
+    @staticmethod
+    def nobody(address: Address) -> Connection:
+        """A replica that cannot be asked."""
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        return Connection(Address("127.0.0.1", port), Login("watcher", ""), 1.0)
+
+    @pytest.mark.parametrize(
+        ("replica", "outcome"),
+        [
+            ("master_host:10.0.0.10\r\nmaster_link_status:up\r\nslave_repl_offset:100", "has handed over"),
+            ("master_host:10.0.0.10\r\nmaster_link_status:up\r\nslave_repl_offset:99", "lags too far"),
+            ("master_host:10.0.0.10\r\nmaster_link_status:down\r\nslave_repl_offset:100", "lags too far"),
+            ("master_host:10.0.0.12\r\nmaster_link_status:up\r\nslave_repl_offset:100", "lags too far"),
+        ],
+        ids=["has all", "lacks some", "not linked", "follows another"],
+    )
+    def test_a_replica_that_says_it_has_all_need_not_have_told_its_primary(
+        self, replica: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It reports to its primary once a second, and the writes would be held for as long."""
+        monkeypatch.setattr("storefront_redis.handover._CATCH_UP_SECONDS", 0.2)
+        own = f"role:slave\r\nmaster_port:6379\r\nconnected_slaves:0\r\n{replica}\r\n"
+        with (
+            FakeServer({"INFO": self.info(100, 90)}) as server,
+            FakeServer({"INFO": own}) as follower,
+            self.sentinel() as sentinel,
+        ):
+            said = hand_over(
+                server.connection(), [sentinel.connection()], ZERO, lambda _: follower.connection()
+            )
+
+        assert outcome in said
+
     def test_if_no_sentinel_can_promote_the_writes_go_on_until_the_end(self) -> None:
         refusal = ServerError("NOGOODSLAVE No suitable replica to promote")
         replicas = [["flags", "slave", "slave-priority", "100"]]
         answers = {"SENTINEL FAILOVER": refusal, "SENTINEL REPLICAS": replicas}
         with FakeServer({"INFO": self.info(5, 5)}) as server, FakeServer(answers) as sentinel:
-            said = hand_over(server.connection(), [sentinel.connection()], ZERO)
+            said = hand_over(server.connection(), [sentinel.connection()], ZERO, self.nobody)
 
         assert "NOGOODSLAVE" in said
         assert server.commands[-1] == ["CLIENT", "UNPAUSE"]
@@ -474,7 +525,7 @@ class TestHandover:
     def test_a_replica_just_stops(self) -> None:
         info = "role:slave\r\nmaster_host:10.0.0.10\r\nmaster_port:6379\r\nconnected_slaves:0\r\n"
         with FakeServer({"INFO": info}) as server:
-            assert hand_over(server.connection(), [], ONE) == "a replica stops"
+            assert hand_over(server.connection(), [], ONE, self.nobody) == "a replica stops"
 
 
 class Api:

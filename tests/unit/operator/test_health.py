@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from storefront_operator.api import Storefront, parse_storefront
 from storefront_operator.components import COMPONENTS, Health, Reason
-from storefront_operator.components.workloads import workload_health
+from storefront_operator.components.workloads import workload_health, worst
 from storefront_operator.engine.projection import project
 from storefront_operator.objects import Child, Observed
 
@@ -286,3 +286,13 @@ class TestIngress:
     @pytest.mark.parametrize("address", [{"ip": "192.0.2.1"}, {"hostname": "lb.example.com"}])
     def test_an_address_or_a_host_name_will_do(self, address: dict[str, str]) -> None:
         assert self.health(address).ready
+
+
+def test_a_roll_says_what_it_waits_for() -> None:
+    pods = Health(True, Reason.ROLLING_OUT, "2 of 3 pods updated", True)
+
+    assert worst(pods, Health(True, Reason.AS_DESIRED, "green")).message == "2 of 3 pods updated"
+    assert (
+        worst(pods, Health(True, Reason.DEGRADED, "rabbitmq-0 is cut off", True)).message
+        == "2 of 3 pods updated; waits: rabbitmq-0 is cut off"
+    )

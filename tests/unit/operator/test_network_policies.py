@@ -34,9 +34,17 @@ def pod(number: int, namespace: str, name: str, component: str | None = None) ->
 
 PODS = {
     "ingress": pod(1, "shop-edge", "ingress"),
+    "gateway": pod(41, "shop-edge", "gateway"),
     "web": pod(2, "shop-frontend", "web-customer"),
     "product": pod(3, "shop-services", "product"),
     "migration": pod(4, "shop-services", "product-migrate", "product"),
+    "user": pod(30, "shop-services", "user"),
+    "user's migration": pod(31, "shop-services", "user-migrate", "user"),
+    "order": pod(32, "shop-services", "order"),
+    "order's migration": pod(33, "shop-services", "order-migrate", "order"),
+    "payment": pod(34, "shop-services", "payment"),
+    "payment's migration": pod(35, "shop-services", "payment-migrate", "payment"),
+    "notification": pod(36, "shop-services", "notification"),
     "postgres": pod(5, "shop-data", "postgres"),
     "postgres'": pod(6, "shop-data", "postgres"),
     "provision": pod(7, "shop-data", "postgres-provision", "postgres"),
@@ -57,6 +65,7 @@ PODS = {
     "stranger in services": pod(21, "shop-services", "stranger"),
     "another shop's product": pod(22, "rival-services", "product"),
     "dns": pod(23, "kube-system", "coredns"),
+    "stand-in": pod(40, "standins", "payments"),
 }
 NAMESPACES = {
     name: {"kubernetes.io/metadata.name": name} for name in {each.namespace for each in PODS.values()}
@@ -67,10 +76,20 @@ PORTS = CLIENT_PORTS + PEER_PORTS
 
 USES_API = {"postgres", "postgres'", "sentinel", "sentinel'"}
 
+DATABASE_CLIENTS = (
+    "user",
+    "user's migration",
+    "order",
+    "order's migration",
+    "payment",
+    "payment's migration",
+)
+
 # From, to, ports. The prime is another member of the same store.
 CONNECTIONS = [
     ("ingress", "web", {8080}),
-    ("ingress", "product", {8080}),
+    ("ingress", "gateway", {8080}),
+    *(("gateway", service, {8080}) for service in ("user", "product", "order", "payment")),
     ("product", "postgres", {5432}),
     ("product", "rabbitmq", {5672}),
     ("product", "redis", {6379}),
@@ -79,6 +98,9 @@ CONNECTIONS = [
     ("migration", "rabbitmq", {5672}),
     ("migration", "redis", {6379}),
     ("migration", "elasticsearch", {9200}),
+    *((name, "postgres", {5432}) for name in DATABASE_CLIENTS),
+    *((name, "rabbitmq", {5672}) for name in (*DATABASE_CLIENTS, "notification")),
+    *((name, "redis", {6379}) for name in ("order", "order's migration")),
     ("provision", "postgres", {5432}),
     ("definitions", "rabbitmq", {5672, 15672}),
     ("setup", "elasticsearch", {9200}),
@@ -93,8 +115,9 @@ CONNECTIONS = [
     ("operator", "rabbitmq", {15672}),
     ("operator", "elasticsearch", {9200}),
     ("prometheus", "ingress", {9113}),
+    ("prometheus", "gateway", {9090}),
     ("prometheus", "web", {9113}),
-    ("prometheus", "product", {9090}),
+    *(("prometheus", service, {9090}) for service in ("user", "product", "order", "payment", "notification")),
     ("prometheus", "postgres", {8008}),
     ("prometheus", "rabbitmq", {15692}),
     ("prometheus", "redis", {9121}),
@@ -204,11 +227,15 @@ def test_dns_is_asked_over_udp_too() -> None:
 
 def test_an_external_store_has_no_policies_and_is_reached_where_it_is() -> None:
     storefront = shop(
-        postgres={"mode": "External", "external": {"host": "192.0.2.5", "port": 6432, "secretName": "s"}},
+        postgres={
+            "mode": "External",
+            "external": {"host": "192.0.2.5", "port": 6432, "secretName": "s", "maxConnections": 200},
+        },
         redis={"mode": "External", "external": {"host": "redis.example.com", "secretName": "s"}},
     )
     found = {name for name, port in outside(storefront, "192.0.2.5") if port not in (443, 6443)}
-    assert found == {"product", "migration"}  # Redis' port, for its address is not known
+    # Redis' port, for its address is not known.
+    assert found == {"product", "migration", "order", "order's migration"}
     services = [each for each in policies(storefront) if each["namespace"] == "shop-services"]
     rules = [rule for each in services for rule in each.get("egress", [])]
     assert {
@@ -219,6 +246,55 @@ def test_an_external_store_has_no_policies_and_is_reached_where_it_is() -> None:
     names = {each["metadata"]["name"] for each in rendered(storefront)}
     assert names & {"postgres", "redis", "redis-sentinel"} == set()
     assert {"rabbitmq", "elasticsearch"} <= names
+
+
+SYSTEMS = {
+    "payments": {"payment", "payment's migration"},
+    "shipping": {"order", "order's migration"},
+    "email": {"notification"},
+    "identityProvider": {"gateway"},
+}
+"""The pods that use an external system."""
+
+
+def system(name: str, host: str, port: int) -> dict[str, Any]:
+    if name == "email":
+        return {"email": {"host": host, "port": port, "from": "shop@example.com"}}
+    if name == "identityProvider":
+        return {name: {"issuer": f"http://{host}:{port}", "audience": "storefront"}}
+    return {name: {"url": f"http://{host}:{port}/base", "secretName": "s"}}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_an_external_system_is_reached_by_its_service_alone(name: str) -> None:
+    at_an_address = shop(external=system(name, "192.0.2.9", 22))
+    known_to_dns = shop(external=system(name, "api.example.com", 22))
+    users = SYSTEMS[name]
+
+    assert outside(at_an_address, "192.0.2.9") - outside(shop(), "192.0.2.9") == {(pod, 22) for pod in users}
+    assert outside(at_an_address, "192.0.2.10") == outside(shop(), "192.0.2.10")
+    assert outside(known_to_dns, INTERNET) - outside(shop(), INTERNET) == {(pod, 22) for pod in users}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("suffix", ["", ".cluster.local"])
+def test_an_external_system_in_the_cluster_is_reached_in_its_namespace(name: str, suffix: str) -> None:
+    storefront = shop(external=system(name, f"{name.lower()}.standins.svc{suffix}", 22))
+    users = SYSTEMS[name]
+
+    assert connections(storefront) - connections(shop()) == {(pod, "stand-in", 22) for pod in users}
+    assert outside(storefront, INTERNET) == outside(shop(), INTERNET)
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("https://api.stripe.com", 443), ("http://192.0.2.9", 80), ("https://api.example.com:8443/v1", 8443)],
+)
+def test_the_port_of_an_external_system_is_that_of_its_url(url: str, port: int) -> None:
+    storefront = shop(external={"payments": {"url": url, "secretName": "s"}})
+
+    reached = outside(storefront, "192.0.2.9") - outside(shop(), "192.0.2.9")
+    assert reached == {("payment", port), ("payment's migration", port)}
 
 
 def test_none_when_they_are_switched_off() -> None:

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from storefront_common.events import CATALOGUE
 from storefront_operator.api import Storefront, parse_storefront
+from storefront_operator.cli import main
 from storefront_operator.components import context_of, render_component
 from storefront_operator.components.base import Reason
 from storefront_operator.components.rabbitmq import RabbitMq
-from storefront_operator.components.rabbitmq_live import live_health
+from storefront_operator.components.rabbitmq_live import _member, live_health
 from storefront_operator.components.rabbitmq_topology import (
     SERVICES,
+    SUBSCRIPTIONS,
     Credentials,
     boot_definitions,
     password_hash,
@@ -29,7 +32,7 @@ from storefront_operator.engine.projection import project
 from storefront_operator.objects import Child, ChildKey, Manifest, Observed, key_of
 
 RECORDED = Path(__file__).parent / "recorded"
-USERS = {service: Credentials(service, f"password of {service}") for service in SERVICES}
+USERS = {service: [Credentials(service, f"password of {service}")] for service in SERVICES}
 
 
 def shop(status: dict[str, Any] | None = None, **rabbitmq: Any) -> Storefront:
@@ -123,6 +126,47 @@ def test_a_new_password_of_the_admin_rolls_the_members_which_import_it() -> None
     after = rendered(storefront, with_password(observed, "rabbitmq-admin", "admin", "another"))
 
     assert template(before) != template(after)
+
+
+def test_both_users_of_a_service_exist_while_its_credentials_are_exchanged() -> None:
+    storefront = shop()
+    observed = placeholders(storefront)
+    key = ChildKey("Secret", "shop-data", "rabbitmq-order")
+    both = {"username": "order", "password": "a", "next-username": "order-b", "next-password": "b"}
+    swapped = {"former-username": "order", "former-password": "a", "username": "order-b", "password": "b"}
+    found = []
+    for data in (both, swapped):
+        encoded = {name: base64.b64encode(value.encode()).decode() for name, value in data.items()}
+        child = replace(observed.children[key], facts={"data": encoded})
+        found.append(rendered(storefront, Observed({**observed.children, key: child})))
+    manifests = found[0]
+    defined = definitions(manifests, "rabbitmq-definitions")
+
+    assert found[0] == found[1], "which of them is the current one is not RabbitMQ's business"
+    assert {"order", "order-b"} <= {user["name"] for user in defined["users"]}
+    one, other = (
+        {**permission, "user": ""}
+        for permission in defined["permissions"]
+        if permission["user"] in ("order", "order-b")
+    )
+    assert one == other
+    assert retired(manifests) == ["user-b", "product-b", "payment-b", "notification-b"]
+
+
+def test_no_user_is_deleted_for_a_secret_that_is_unseen() -> None:
+    storefront = shop()
+    children = dict(placeholders(storefront).children)
+    del children[ChildKey("Secret", "shop-data", "rabbitmq-user")]
+
+    assert "user-b" not in retired(rendered(storefront, Observed(children)))
+    assert "user-b" in retired(rendered(storefront))
+
+
+def retired(manifests: dict[str, Manifest]) -> list[str]:
+    """Users that the Job is told to delete."""
+    (job,) = (manifest for manifest in manifests.values() if manifest["kind"] == "Job")
+    env = {each["name"]: each["value"] for each in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    return str(env["RETIRED_USERS"]).split()
 
 
 def test_a_user_whose_secret_is_unseen_is_left_out_rather_than_given_an_empty_password() -> None:
@@ -252,6 +296,30 @@ def test_a_message_that_fails_comes_back_later_each_time_and_ends_as_a_dead_lett
     assert set(bindings.values()) <= set(queues)
 
 
+def test_each_service_gets_the_events_that_it_handles() -> None:
+    bound: dict[str, list[str]] = {service: [] for service in SERVICES}
+    for binding in topology(USERS, 3)["bindings"]:
+        if binding["source"] == "events":
+            bound[binding["destination"]].append(binding["routing_key"])
+
+    assert bound == {service: list(types) for service, types in SUBSCRIPTIONS.items()}
+    assert bound["user"] == ["user.data_erased", "user.data_exported"]
+
+
+def test_every_event_is_one_of_the_catalogue_and_has_a_reader() -> None:
+    assert {event for types in SUBSCRIPTIONS.values() for event in types} == set(CATALOGUE)
+
+
+def test_definitions_for_a_server_elsewhere_hold_no_users(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["definitions"]) == 0
+
+    printed = json.loads(capsys.readouterr().out)
+    defined = topology(USERS, 3)
+    assert printed["vhosts"] == [{"name": "storefront"}]
+    assert "users" not in printed
+    assert all(printed[name] == defined[name] for name in ("exchanges", "queues", "bindings"))
+
+
 def may(service: str, what: str, name: str) -> bool:
     (permission,) = [p for p in topology(USERS, 3)["permissions"] if p["user"] == service]
     return re.search(permission[what], name) is not None
@@ -324,6 +392,24 @@ def test_an_alarm_stops_publishers_and_says_what_to_do(alarm: str, says: str) ->
     assert (health.ready, health.reason) == (False, Reason.UNAVAILABLE)
     assert f"rabbitmq-1 is short of {says}" in health.message
     assert "spec.rabbitmq" in health.message
+
+
+def test_a_member_without_which_nothing_is_worse_is_dispensable() -> None:
+    assert judged(recorded("nodes_one_stopped"), recorded("queues_one_stopped")).dispensable == {
+        _member(node["name"]) for node in recorded("nodes_one_stopped") if not node["running"]
+    }
+
+    nodes = recorded("nodes")
+    nodes[0]["partitions"] = [nodes[2]["name"]]
+    assert judged(nodes).dispensable == {_member(nodes[0]["name"])}
+    nodes[1]["partitions"] = [nodes[2]["name"]]
+    assert judged(nodes).dispensable == set()
+
+    queues = recorded("queues")
+    queues[3]["online"] = queues[3]["members"][1:]
+    assert judged(queues=queues).dispensable == {_member(queues[3]["members"][0])}
+    queues[4]["online"] = [each for each in queues[4]["members"] if each != queues[3]["members"][1]]
+    assert judged(queues=queues).dispensable == set()
 
 
 def test_a_partition_is_told() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from storefront_operator.api import Storefront, parse_storefront
 from storefront_operator.components import Health, Reason, context_of, render_component
-from storefront_operator.components.redis import Redis
+from storefront_operator.components.redis import Redis, passwords_fingerprint
 from storefront_operator.engine.credentials import placeholders
 from storefront_operator.engine.projection import project
 from storefront_operator.objects import Child, ChildKey, Manifest, Observed, key_of
@@ -50,6 +50,11 @@ def with_password(user: str, **data: str) -> Observed:
 def users(manifests: dict[str, Manifest]) -> dict[str, list[str]]:
     text = base64.b64decode(manifests[f"Secret {NAMESPACE}/redis-users"]["data"]["users.acl"]).decode()
     return {line.split()[1]: line.split()[2:] for line in text.splitlines()}
+
+
+def access_list(manifests: dict[str, Manifest]) -> list[str]:
+    data = manifests[f"Secret {NAMESPACE}/redis-users"]["data"]["users.acl"]
+    return base64.b64decode(data).decode().splitlines()
 
 
 def live(kind: str, name: str, **parts: Any) -> Child:
@@ -110,13 +115,55 @@ def test_passwords_are_hashed_and_users_confined_to_their_own_keys() -> None:
 
 
 def test_during_a_rotation_both_passwords_are_accepted() -> None:
-    data = {"username": "order", "password": "new", "previousPassword": "old"}
+    data = {"username": "sentinel", "password": "new", "previousPassword": "old"}
 
-    rules = users(rendered(shop(), with_password("order", **data)))["order"]
+    rules = users(rendered(shop(), with_password("sentinel", **data)))["sentinel"]
 
-    assert [f"#{hashlib.sha256(word).hexdigest()}" for word in (b"new", b"old")] == [
+    assert {f"#{hashlib.sha256(word).hexdigest()}" for word in (b"new", b"old")} == {
         rule for rule in rules if rule.startswith("#")
-    ]
+    }
+
+
+def test_during_a_rotation_a_service_has_two_users() -> None:
+    both = {"username": "order", "password": "a", "next-username": "order-b", "next-password": "b"}
+
+    listed = users(rendered(shop(), with_password("order", **both)))
+
+    for user, password in {"order": b"a", "order-b": b"b"}.items():
+        assert [rule for rule in listed[user] if rule[0] == "#"] == [
+            f"#{hashlib.sha256(password).hexdigest()}"
+        ]
+        assert "~order:*" in listed[user]
+
+
+def test_changing_places_changes_nothing_for_the_servers() -> None:
+    a, b = {"username": "order", "password": "a"}, {"username": "order-b", "password": "b"}
+    both = with_password("order", **a, **{f"next-{key}": value for key, value in b.items()})
+    swapped = with_password("order", **b, **{f"former-{key}": value for key, value in a.items()})
+
+    assert rendered(shop(), both) == rendered(shop(), swapped)
+    assert rendered(shop(), both) != rendered(shop(), with_password("order", **b))
+
+
+def test_credentials_are_accepted_when_every_member_has_loaded_them() -> None:
+    observed = with_password("order", username="order", password="a")
+    wanted = passwords_fingerprint("\n".join(access_list(rendered(shop(), observed))))
+
+    def accepted(*labels: str) -> bool:
+        pods = [loaded(number, label) for number, label in enumerate(labels)]
+        children = {**observed.children, **{pod.key: pod for pod in pods}}
+        return REDIS.accepts_credentials(shop(), Observed(children))
+
+    assert accepted(wanted, wanted)
+    assert not accepted(wanted)
+    assert not accepted(wanted, "older")
+    assert not accepted(wanted, "")
+    assert REDIS.accepts_credentials(shop(**EXTERNAL), Observed())
+
+
+def loaded(number: int, label: str) -> Child:
+    labels = {"app.kubernetes.io/name": "redis", "storefront.dev/access-list": label}
+    return live("Pod", f"redis-{number}", metadata={"labels": labels}, spec={"nodeName": "n"}, status={})
 
 
 def test_a_user_whose_secret_is_missing_cannot_log_in() -> None:

@@ -54,6 +54,9 @@ def test_a_single_field_overrides_the_profile_and_nothing_else() -> None:
 
     assert changed["services"]["product"].pop("replicas") == 7
     assert default["services"]["product"].pop("replicas") == 3
+    # With autoscaling it is the least number of pods.
+    assert changed["services"]["product"]["autoscaling"].pop("minReplicas") == 7
+    assert default["services"]["product"]["autoscaling"].pop("minReplicas") == 3
     assert changed == default
 
 
@@ -78,7 +81,7 @@ def test_a_single_field_overrides_the_profile_and_nothing_else() -> None:
         ),
         (
             {"images": {"overrides": {"pg": "x"}}},
-            "spec.images: overrides: unknown image 'pg'; allowed: elasticsearch, nginx",
+            "spec.images: overrides: unknown image 'pg'; allowed: elasticsearch, envoy",
         ),
         (
             {"postgres": {"extraEnv": [{"name": "PATRONI_SCOPE", "value": "x"}]}},
