@@ -2,12 +2,9 @@
 
 import base64
 import json
-import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -267,8 +264,7 @@ def test_a_member_of_two_families_does_not_wait(start: Any) -> None:
 def test_a_start_is_watched(start: Any, tmp_path: Path) -> None:
     start("mq-0.members mq-1.members", "")
 
-    watched = (tmp_path / "watched").read_text()
-    assert "--own mq-0.members --peers mq-0.members mq-1.members" in watched
+    assert (tmp_path / "watched").read_text() == "rabbit@mq-0.members\n"
 
 
 def test_a_member_without_data_waits_for_its_peers_names(start: Any) -> None:
@@ -289,68 +285,3 @@ def test_a_member_with_data_does_not_wait_for_peers(start: Any) -> None:
     _said, asked = start("mq-0.members", "", data=True)
 
     assert "mq-1.members" not in asked
-
-
-class TestStart:
-    """With real sockets of one port on three loopback addresses, and a process that stands for the server."""
-
-    watching = image_programs.load("rabbitmq", "watch_start")
-
-    @pytest.fixture
-    def server(self) -> Iterator[subprocess.Popen[bytes]]:
-        with subprocess.Popen(["sleep", "60"]) as process:
-            yield process
-            process.kill()
-
-    def watch(self, server: subprocess.Popen[bytes], port: int, folder: Path, patience: float = 0.2) -> int:
-        arguments = ["--pid", str(server.pid), "--own", "127.0.0.1", "--port", str(port)]
-        arguments += ["--attempts", str(folder / "attempts"), "--patience", str(patience)]
-        code: int = self.watching.main([*arguments, "--peers", "127.0.0.1", "127.0.0.2", "127.0.0.3"])
-        return code
-
-    def test_a_server_that_hangs_while_its_peers_serve_is_ended(
-        self, server: subprocess.Popen[bytes], tmp_path: Path
-    ) -> None:
-        with socket.create_server(("127.0.0.2", 0)) as peer:
-            port = peer.getsockname()[1]
-            with socket.create_server(("127.0.0.3", port)):
-                assert self.watch(server, port, tmp_path) == 1
-
-        assert server.wait(10) == -signal.SIGKILL
-        assert (tmp_path / "attempts").read_text() == "1"
-
-    def test_a_server_that_serves_is_left_alone(
-        self, server: subprocess.Popen[bytes], tmp_path: Path
-    ) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as own:
-            assert self.watch(server, own.getsockname()[1], tmp_path) == 0
-
-        assert server.poll() is None
-
-    def test_while_a_peer_is_away_it_is_waited_for(
-        self, server: subprocess.Popen[bytes], tmp_path: Path
-    ) -> None:
-        with socket.create_server(("127.0.0.2", 0)) as peer, ThreadPoolExecutor(1) as thread:
-            port = peer.getsockname()[1]
-            watching = thread.submit(self.watch, server, port, tmp_path)
-            with pytest.raises(TimeoutError):
-                watching.result(1)
-            with socket.create_server(("127.0.0.1", port)):
-                assert watching.result(10) == 0
-
-        assert server.poll() is None
-
-    def test_each_attempt_is_given_twice_the_time(
-        self, server: subprocess.Popen[bytes], tmp_path: Path
-    ) -> None:
-        (tmp_path / "attempts").write_text("10")
-        with socket.create_server(("127.0.0.2", 0)) as peer, ThreadPoolExecutor(1) as thread:
-            port = peer.getsockname()[1]
-            with socket.create_server(("127.0.0.3", port)):
-                watching = thread.submit(self.watch, server, port, tmp_path)
-                with pytest.raises(TimeoutError):
-                    watching.result(1)
-                with socket.create_server(("127.0.0.1", port)):
-                    assert watching.result(60) == 0
-
-        assert server.poll() is None
